@@ -1,0 +1,56 @@
+// m += (1-b1)(g - m), v += (1-b2)(g^2 - v), theta -= lr * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon):
+// Adam (Kingma and Ba 2015, epsilon outside the root), one invocation per parameter of each of R members.
+// g is the sum of the S partial gradients, added in order. parameters, mean, square (R, size); gradient (R, S, size).
+// A weight that stops being finite leaves the update's number in fault[fault_index] (the earliest one stays).
+// #import common/clock.wgsl
+// #import common/finite.wgsl
+
+struct Params {
+  size: u32,
+  splits: u32,
+  of_policy: u32, // 1: t counts the sampling network's updates, 0: the critic's
+  one_minus_beta1: f32,
+  one_minus_beta2: f32,
+  epsilon: f32,
+  fault_index: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> clock: Clock;
+@group(0) @binding(2) var<storage, read> gradient: array<f32>;
+@group(0) @binding(3) var<storage, read> learning_rate: array<f32>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(5) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(6) var<storage, read_write> square: array<f32>;
+@group(0) @binding(7) var<storage, read_write> fault: array<atomic<u32>>;
+
+// 1 - (1-d)^t without cancellation: c(2t) = c(t) (2 - c(t)), c(t+1) = c(t) + d (1 - c(t)).
+fn bias_correction(d: f32, t: u32) -> f32 {
+  var c = 0.0;
+  for (var bit = firstLeadingBit(t) + 1u; bit > 0u; bit--) {
+    c = c * (2.0 - c);
+    if (((t >> (bit - 1u)) & 1u) == 1u) { c = c + d * (1.0 - c); }
+  }
+  return c;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.size) { return; }
+  let member = id.y;
+  let at = member * params.size + id.x;
+  var g = 0.0;
+  for (var split = 0u; split < params.splits; split++) {
+    g += gradient[(member * params.splits + split) * params.size + id.x];
+  }
+  let t = select(clock.updates, clock.policy_updates, params.of_policy == 1u) + 1u;
+  let m = mean[at] + params.one_minus_beta1 * (g - mean[at]);
+  let v = square[at] + params.one_minus_beta2 * (g * g - square[at]);
+  let m_hat = m / bias_correction(params.one_minus_beta1, t);
+  let v_hat = v / bias_correction(params.one_minus_beta2, t);
+  let theta = parameters[at] - learning_rate[member] * m_hat / (sqrt(v_hat) + params.epsilon);
+  mean[at] = m;
+  square[at] = v;
+  parameters[at] = theta;
+  if (!is_finite(theta)) { atomicMin(&fault[params.fault_index], clock.updates); }
+}

@@ -1,0 +1,55 @@
+// Kv actions per next state for the soft value (eq. 10), uniform in [-1, 1]^A: rows [s', a_k] and log q(a_k) = -A log 2.
+//   UNIFORM_SHARED  one set for the whole batch (the released code)
+//   UNIFORM         a set for each state
+//   LATTICE         frac(k g^-1 + shift_1), frac(k g^-2 + shift_2), ... with g^(A+1) = g + 1 and one random shift per
+//                   state (R_A sequence): the same marginal, a third of the error at Kv 16
+// One invocation per row. next_observation (R, states, S); lattice (Kv, A), unshifted and in [0, 1);
+// rows (R, states * Kv, stride); log_density (R, states * Kv).
+// #import common/clock.wgsl
+// #import common/random.wgsl
+
+const UNIFORM_SHARED = 0u;
+const UNIFORM = 1u;
+const LATTICE = 2u;
+const LOG_2 = 0.6931471805599453;
+
+struct Params {
+  states: u32,
+  particles: u32,
+  proposal: u32,
+  observation_size: u32,
+  action_size: u32,
+  stride: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> clock: Clock;
+@group(0) @binding(2) var<storage, read> seeds: array<u32>;
+@group(0) @binding(3) var<storage, read> next_observation: array<f32>;
+@group(0) @binding(4) var<storage, read> lattice: array<f32>;
+@group(0) @binding(5) var<storage, read_write> rows: array<f32>;
+@group(0) @binding(6) var<storage, read_write> log_density: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.states * params.particles) { return; }
+  let member = id.y;
+  let state = id.x / params.particles;
+  let k = id.x % params.particles;
+  let s = params.observation_size;
+  let at = member * params.states * params.particles + id.x;
+  let from_state = (member * params.states + state) * s;
+  for (var i = 0u; i < s; i++) {
+    rows[at * params.stride + i] = next_observation[from_state + i];
+  }
+  var drawn = id.x;
+  if (params.proposal == UNIFORM_SHARED) { drawn = k; }
+  if (params.proposal == LATTICE) { drawn = state; }
+  for (var d = 0u; d < params.action_size; d++) {
+    let bits = random(seeds[member], STREAM_PROPOSAL, clock.updates, drawn * params.action_size + d).x;
+    var x = uniform_from(bits);
+    if (params.proposal == LATTICE) { x = fract(lattice[k * params.action_size + d] + x); }
+    rows[at * params.stride + s + d] = 2.0 * x - 1.0;
+  }
+  log_density[at] = -f32(params.action_size) * LOG_2;
+}

@@ -1,0 +1,51 @@
+import { shaderSource } from '../gpu/shader.ts';
+import { registerEnvironment, type EnvParams } from './environment.ts';
+
+/** Where the four goals lie: right, left, up, down. */
+export const MULTIGOAL_GOALS: readonly (readonly [number, number])[] = [
+  [5, 0],
+  [-5, 0],
+  [0, 5],
+  [0, -5],
+];
+
+/** Half the side of the square in which the point moves. */
+export const MULTIGOAL_BOUND = 7;
+
+/** Distance from a goal at which an episode ends. */
+export const MULTIGOAL_RADIUS = 1;
+
+const defaults = {
+  goals: MULTIGOAL_GOALS.flatMap(([x, y]) => [x, y, 0, 0]),
+  goal_count: MULTIGOAL_GOALS.length,
+  bound: MULTIGOAL_BOUND,
+  action_cost: 30,
+  distance_cost: 1,
+  goal_reward: 10,
+  goal_radius: MULTIGOAL_RADIUS,
+  noise: 0,
+  start_spread: 0.1,
+} satisfies EnvParams;
+
+/** The 2-D multi-goal task with the constants of the released code; see `shaders/envs/multigoal.wgsl`. */
+export const multigoal = registerEnvironment({
+  name: 'multigoal',
+  wgsl: shaderSource('envs/multigoal.wgsl'),
+  defaultParams: defaults,
+  outcomes: ['right', 'left', 'up', 'down'],
+  outcomeOf: goalReached,
+});
+
+/** The goal within whose radius `position` lies, as an index of `MULTIGOAL_GOALS`, or null. */
+export function goalReached(position: ArrayLike<number>): number | null {
+  const index = MULTIGOAL_GOALS.findIndex(
+    ([x, y]) => (position[0]! - x) ** 2 + (position[1]! - y) ** 2 < MULTIGOAL_RADIUS ** 2,
+  );
+  return index < 0 ? null : index;
+}
+
+/** The reward of standing still at `position`: what the level curves of the world show. */
+export function rewardAt(x: number, y: number): number {
+  const squared = Math.min(...MULTIGOAL_GOALS.map(([gx, gy]) => (x - gx) ** 2 + (y - gy) ** 2));
+  return -defaults.distance_cost * squared + (squared < MULTIGOAL_RADIUS ** 2 ? defaults.goal_reward : 0);
+}

@@ -1,0 +1,229 @@
+import { UsageError } from './errors.ts';
+import { Kernel } from './kernel.ts';
+import { encode, type Program } from './program.ts';
+import { linkShader, type LinkOptions } from './shader.ts';
+import { elementCount, type ElementType, type Tensor, type TensorData } from './tensor.ts';
+
+/** Which variant of a shader: values of its overrides besides the link-time choices. */
+export interface KernelOptions extends LinkOptions {
+  readonly constants?: Readonly<Record<string, number>>;
+}
+
+/** How to make a tensor: `uniform` ones may also be bound as uniform buffers (the clock, environment parameters). */
+export interface TensorOptions {
+  readonly type?: ElementType;
+  readonly uniform?: boolean;
+}
+
+/** Bytes of GPU memory by tensor. */
+export interface MemoryUse {
+  readonly total: number;
+  readonly tensors: readonly { readonly label: string; readonly bytes: number }[];
+}
+
+/**
+ * One device and everything on it: tensors, compiled kernels, submits. All GPU objects hang from here and can be made
+ * again from configuration and checkpoint. It is not a tensor framework and not a graph compiler.
+ */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly adapter: GPUAdapter;
+  /** Submits so far: tests hold the loop to its promise with it. */
+  submits = 0;
+  readonly #instance: GPU;
+  readonly #kernels = new Map<string, Kernel>();
+  #tensors: Tensor[] = [];
+  #compiling: Promise<void>[] = [];
+  #failure: Error | undefined;
+
+  private constructor(instance: GPU, adapter: GPUAdapter, device: GPUDevice) {
+    this.#instance = instance;
+    this.adapter = adapter;
+    this.device = device;
+    device.addEventListener('uncapturederror', (event) => {
+      this.#failure ??= new Error(`The GPU refused a command: ${event.error.message}`);
+    });
+    void device.lost.then((info) => {
+      if (info.reason !== 'destroyed') this.#failure ??= new Error(`The GPU device was lost: ${info.message}`);
+    });
+  }
+
+  /**
+   * Opens a device on `adapter`. Buffers may be as large as the adapter allows; all other limits stay at the portable
+   * defaults. Timestamps and subgroups are asked for where offered.
+   */
+  static async create(instance: GPU, adapter: GPUAdapter): Promise<Gpu> {
+    const optional: GPUFeatureName[] = ['timestamp-query', 'subgroups'];
+    const device = await adapter.requestDevice({
+      requiredFeatures: optional.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: {
+        maxBufferSize: adapter.limits.maxBufferSize,
+        maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
+      },
+    });
+    return new Gpu(instance, adapter, device);
+  }
+
+  /** The WebGPU entry object; held here because Dawn ends the process when it is collected. */
+  get instance(): GPU {
+    return this.#instance;
+  }
+
+  /**
+   * Throws what went wrong on the device since it was opened, if anything did.
+   * @throws Error a validation error, an out-of-memory error or a device loss.
+   */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /**
+   * A zero-filled tensor.
+   * @throws UsageError naming the limit when it is larger than a buffer or binding of this adapter may be.
+   */
+  tensor(label: string, shape: readonly number[], options: TensorOptions = {}): Tensor {
+    const size = elementCount(shape);
+    const limit = Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize);
+    if (size * 4 > limit) {
+      throw new UsageError(
+        `'${label}' (${shape.join(' x ')}) needs ${mebibytes(size * 4)} MiB in one buffer, but this adapter allows ` +
+          `${mebibytes(limit)} MiB (maxStorageBufferBindingSize): ask for at most ${Math.floor(limit / 4)} numbers.`,
+      );
+    }
+    const { COPY_SRC, COPY_DST, STORAGE, UNIFORM } = GPUBufferUsage;
+    const buffer = this.device.createBuffer({
+      label,
+      size: Math.max(16, Math.ceil(size / 4) * 16),
+      usage: COPY_SRC | COPY_DST | STORAGE | (options.uniform ? UNIFORM : 0),
+    });
+    const tensor: Tensor = { label, buffer, type: options.type ?? 'f32', shape, offset: 0, size };
+    this.#tensors.push(tensor);
+    return tensor;
+  }
+
+  /** A tensor holding `data`. */
+  tensorOf(label: string, data: TensorData, shape: readonly number[] = [data.length]): Tensor {
+    const tensor = this.tensor(label, shape, { type: data instanceof Uint32Array ? 'u32' : 'f32' });
+    this.write(tensor, data);
+    return tensor;
+  }
+
+  /** The kernel of `shaders/<file>` in the given variant, compiled once per device. */
+  kernel(file: string, options: KernelOptions = {}): Kernel {
+    const { constants = {}, ...link } = options;
+    const key = `${file} ${JSON.stringify(constants)} ${JSON.stringify(link)}`;
+    const known = this.#kernels.get(key);
+    if (known) return known;
+    const kernel = new Kernel(this.device, linkShader(file, link), constants);
+    this.#kernels.set(key, kernel);
+    // A failure is reported by ready(); the empty handler keeps it from also being an unhandled rejection.
+    kernel.compiled.catch(() => undefined);
+    this.#compiling.push(kernel.compiled);
+    return kernel;
+  }
+
+  /**
+   * Waits until every kernel made so far is compiled.
+   * @throws Error with file, line and the compiler's words if one is not valid.
+   */
+  async ready(): Promise<void> {
+    const compiling = this.#compiling;
+    this.#compiling = [];
+    await Promise.all(compiling);
+    this.check();
+  }
+
+  /** Encodes `programs` in order into one compute pass and submits it: one submit, no waiting. */
+  submit(programs: Iterable<Program>): void {
+    const encoder = this.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const one of programs) encode(one, pass);
+    pass.end();
+    this.device.queue.submit([encoder.finish()]);
+    this.submits++;
+  }
+
+  /** Compiles what is not compiled yet, then submits `programs`: for everything outside the loop. */
+  async run(...programs: Program[]): Promise<void> {
+    await this.ready();
+    this.submit(programs);
+  }
+
+  /** Writes `data` to the start of `tensor`. Takes effect before the next submit, never between its dispatches. */
+  write(tensor: Tensor, data: TensorData): void {
+    if (data.length > tensor.size) {
+      throw new RangeError(`${data.length} numbers do not fit tensor '${tensor.label}' of ${tensor.size}.`);
+    }
+    this.device.queue.writeBuffer(tensor.buffer, tensor.offset * 4, data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  /**
+   * The contents of `tensor` after all submitted work.
+   * @throws Error what the device reported, if it failed.
+   */
+  async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>>;
+  async read(tensor: Tensor & { readonly type: 'u32' }): Promise<Uint32Array<ArrayBuffer>>;
+  async read(tensor: Tensor): Promise<TensorData> {
+    const staging = this.device.createBuffer({
+      label: `${tensor.label}.readback`,
+      size: tensor.size * 4,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    try {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(tensor.buffer, tensor.offset * 4, staging, 0, tensor.size * 4);
+      this.device.queue.submit([encoder.finish()]);
+      await this.#mapped(staging);
+      const bytes = staging.getMappedRange().slice(0);
+      return tensor.type === 'u32' ? new Uint32Array(bytes) : new Float32Array(bytes);
+    } finally {
+      staging.destroy();
+    }
+  }
+
+  async #mapped(staging: GPUBuffer): Promise<void> {
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (error) {
+      this.check();
+      throw new Error(`Reading back from the GPU failed: ${(error as Error).message || 'the device is gone'}.`);
+    }
+    this.check();
+  }
+
+  /** Resolves when everything submitted so far has run. */
+  async idle(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+    this.check();
+  }
+
+  /**
+   * Marks this moment: the returned function destroys every tensor made since. For programs that run several trainings
+   * one after another on one device and want to keep its compiled kernels.
+   */
+  scope(): () => void {
+    const kept = this.#tensors.length;
+    return () => {
+      for (const { buffer } of this.#tensors.slice(kept)) buffer.destroy();
+      this.#tensors = this.#tensors.slice(0, kept);
+    };
+  }
+
+  /** GPU memory taken by tensors, largest first. */
+  memory(): MemoryUse {
+    const tensors = this.#tensors
+      .map(({ label, buffer }) => ({ label, bytes: buffer.size }))
+      .sort((a, b) => b.bytes - a.bytes);
+    return { total: tensors.reduce((sum, { bytes }) => sum + bytes, 0), tensors };
+  }
+
+  /** Destroys the device and all that lives on it. */
+  dispose(): void {
+    this.device.destroy();
+  }
+}
+
+/** Bytes as whole mebibytes, for messages. */
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(bytes < 2 ** 24 ? 1 : 0);
+}

@@ -1,0 +1,123 @@
+import type { Dispatch } from './program.ts';
+import { packStruct, type Shader } from './shader.ts';
+import type { Tensor } from './tensor.ts';
+
+/** What a dispatch needs besides its tensors. */
+export interface BindOptions {
+  /** Invocations wanted along x, y, z; rounded up to whole workgroups. */
+  readonly threads: readonly [number, number?, number?];
+  /** Values of `struct Params`, by field name. */
+  readonly params?: Readonly<Record<string, number>>;
+  readonly label?: string;
+}
+
+/** A compiled shader variant. `bind` joins it to tensors; the result can be encoded any number of times. */
+export class Kernel {
+  readonly shader: Shader;
+  readonly #device: GPUDevice;
+  readonly #layout: GPUBindGroupLayout;
+  #pipeline: GPUComputePipeline | undefined;
+  /** Resolves when the pipeline is compiled; rejects with the compiler's messages. */
+  readonly compiled: Promise<void>;
+
+  constructor(device: GPUDevice, shader: Shader, constants: Readonly<Record<string, number>>) {
+    this.shader = shader;
+    this.#device = device;
+    const missing = shader.overrides.filter((name) => constants[name] === undefined);
+    const unknown = Object.keys(constants).filter((name) => !shader.overrides.includes(name));
+    if (missing.length + unknown.length > 0) {
+      throw new Error(`${shader.name} overrides: missing [${missing.join(', ')}], unknown [${unknown.join(', ')}].`);
+    }
+    this.#layout = device.createBindGroupLayout({
+      label: shader.name,
+      entries: shader.bindings.map(({ index, kind }) => ({
+        binding: index,
+        visibility: GPUShaderStage.COMPUTE,
+        buffer: { type: kind },
+      })),
+    });
+    this.compiled = this.#compile(constants);
+  }
+
+  /**
+   * The pipeline.
+   * @throws Error if `Gpu.ready` was not awaited since the kernel was made.
+   */
+  get pipeline(): GPUComputePipeline {
+    if (!this.#pipeline) throw new Error(`${this.shader.name} is not compiled yet: await gpu.ready() first.`);
+    return this.#pipeline;
+  }
+
+  async #compile(constants: Readonly<Record<string, number>>): Promise<void> {
+    const { name, code } = this.shader;
+    const module = this.#device.createShaderModule({ label: name, code });
+    const info = await module.getCompilationInfo();
+    if (info.messages.some((message) => message.type === 'error')) {
+      const lines = info.messages.map((m) => `  shaders/${name}:${m.lineNum}:${m.linePos} ${m.type}: ${m.message}`);
+      throw new Error(`The WGSL compiler refuses ${name}:\n${lines.join('\n')}`);
+    }
+    try {
+      this.#pipeline = await this.#device.createComputePipelineAsync({
+        label: name,
+        layout: this.#device.createPipelineLayout({ bindGroupLayouts: [this.#layout] }),
+        compute: { module, entryPoint: 'main', constants: { ...constants } },
+      });
+    } catch (error) {
+      throw new Error(`No pipeline could be made of ${name}: ${(error as Error).message}`);
+    }
+  }
+
+  /**
+   * Binds tensors to the shader's bindings by name. All bindings but `params` must be given. Whole buffers are bound:
+   * a view's first element reaches the shader as the Params field `<binding>_offset`.
+   * @throws Error naming missing and unknown bindings, a view that the shader takes no offset for, or a dimension that
+   * needs more than 65,535 workgroups.
+   */
+  bind(tensors: Readonly<Record<string, Tensor>>, options: BindOptions): Dispatch {
+    const { shader } = this;
+    const names = shader.bindings.map((binding) => binding.name).filter((name) => name !== 'params');
+    const missing = names.filter((name) => tensors[name] === undefined);
+    const unknown = Object.keys(tensors).filter((name) => !names.includes(name));
+    if (missing.length + unknown.length > 0) {
+      throw new Error(`${shader.name} bindings: missing [${missing.join(', ')}], unknown [${unknown.join(', ')}].`);
+    }
+    const [x, y = 1, z = 1] = options.threads;
+    const workgroups = [x, y, z].map((threads, axis) =>
+      Math.ceil(threads / shader.workgroupSize[axis]!),
+    ) as [number, number, number];
+    if (workgroups.some((count) => !(count >= 1 && count <= 65535))) {
+      throw new Error(`${shader.name}: ${workgroups.join(' x ')} workgroups; each axis must have 1 to 65,535.`);
+    }
+    const label = options.label ?? shader.name;
+    const params: Record<string, number> = { ...options.params };
+    for (const [name, tensor] of Object.entries(tensors)) {
+      if (shader.params?.fields.some((field) => field.name === `${name}_offset`)) params[`${name}_offset`] = tensor.offset;
+      else if (tensor.offset !== 0) throw new Error(`${shader.name} takes no view as '${name}' (${tensor.label}).`);
+    }
+    const entries = shader.bindings.map(({ index, name }) => ({
+      binding: index,
+      resource: { buffer: name === 'params' ? this.#paramsBuffer(params, label) : tensors[name]!.buffer },
+    }));
+    return {
+      label,
+      kernel: this,
+      bindGroup: this.#device.createBindGroup({ label, layout: this.#layout, entries }),
+      workgroups,
+    };
+  }
+
+  #paramsBuffer(values: Readonly<Record<string, number>>, label: string): GPUBuffer {
+    const { params, name } = this.shader;
+    if (!params) throw new Error(`${name} has a binding 'params' but no struct Params.`);
+    const bytes = packStruct(params, values, `${name} params`);
+    const buffer = this.#device.createBuffer({
+      label: `${label}.params`,
+      size: bytes.byteLength,
+      usage: GPUBufferUsage.UNIFORM,
+      mappedAtCreation: true,
+    });
+    new Uint8Array(buffer.getMappedRange()).set(new Uint8Array(bytes));
+    buffer.unmap();
+    return buffer;
+  }
+}

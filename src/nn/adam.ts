@@ -1,0 +1,64 @@
+import type { Gpu } from '../gpu/gpu.ts';
+import type { Dispatch } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import type { Clock } from '../gpu/clock.ts';
+import type { Faults } from '../gpu/faults.ts';
+import type { ParameterGradient } from './mlp.ts';
+import type { Parameters } from './parameters.ts';
+
+/** Settings of Adam; the defaults are those of Kingma and Ba (2015) and of the paper's code. */
+export interface AdamOptions {
+  /** Step size of each member. */
+  readonly learningRate: readonly number[];
+  /** Which counter is Adam's t: a sampling network may start later than its critic. */
+  readonly counts: 'updates' | 'policyUpdates';
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+}
+
+/** Adam over one network's flat parameters. Its moments are state: a checkpoint keeps them. */
+export class Adam {
+  readonly mean: Tensor;
+  readonly square: Tensor;
+  /** Adds up the partial gradients and moves the parameters: one dispatch. */
+  readonly step: Dispatch;
+
+  constructor(
+    gpu: Gpu,
+    parameters: Parameters,
+    gradient: ParameterGradient,
+    clock: Clock,
+    faults: Faults,
+    options: AdamOptions,
+  ) {
+    const { learningRate, counts, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+    const { name, size, members } = parameters;
+    this.mean = parameters.sibling(`${name}.mean`);
+    this.square = parameters.sibling(`${name}.square`);
+    this.step = gpu.kernel('nn/adam.wgsl').bind(
+      {
+        clock: clock.tensor,
+        gradient: gradient.tensor,
+        learning_rate: gpu.tensorOf(`${name}.learningRate`, Float32Array.from(learningRate)),
+        parameters: parameters.tensor,
+        mean: this.mean,
+        square: this.square,
+        fault: faults.tensor,
+      },
+      {
+        threads: [size, members],
+        params: {
+          size,
+          splits: gradient.splits,
+          of_policy: counts === 'policyUpdates' ? 1 : 0,
+          one_minus_beta1: 1 - beta1,
+          one_minus_beta2: 1 - beta2,
+          epsilon,
+          fault_index: faults.indexOf(name),
+        },
+        label: `${name}.adam`,
+      },
+    );
+  }
+}

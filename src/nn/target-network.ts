@@ -1,0 +1,39 @@
+import type { Clock } from '../gpu/clock.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import type { Dispatch } from '../gpu/program.ts';
+import { Mlp } from './mlp.ts';
+import { Parameters } from './parameters.ts';
+
+/** How a target network follows: `tau` of the way at every `interval`-th update. A hard copy has tau 1. */
+export interface TargetUpdate {
+  readonly tau: number;
+  readonly interval: number;
+}
+
+/** A delayed copy of a network (the theta-bar of Algorithm 1). */
+export class TargetNetwork {
+  readonly mlp: Mlp;
+  /** One dispatch; does nothing in updates that are not the interval's. */
+  readonly update: Dispatch;
+  readonly #gpu: Gpu;
+  readonly #online: Mlp;
+
+  constructor(gpu: Gpu, online: Mlp, clock: Clock, { tau, interval }: TargetUpdate) {
+    this.#gpu = gpu;
+    this.#online = online;
+    const { name, layers, members } = online.parameters;
+    const sizes = [layers[0]!.inputSize, ...layers.map((layer) => layer.outputSize)];
+    const parameters = new Parameters(gpu, `${name}-target`, sizes, members);
+    this.mlp = new Mlp(gpu, parameters.name, online.spec, members, parameters);
+    const size = members * parameters.size;
+    this.update = gpu.kernel('nn/target_update.wgsl').bind(
+      { clock: clock.tensor, online: online.parameters.tensor, averaged: parameters.tensor },
+      { threads: [size], params: { size, interval, tau }, label: `${parameters.name}.update` },
+    );
+  }
+
+  /** Makes the target equal to the network it follows, outside the loop. */
+  async copy(): Promise<void> {
+    this.#gpu.write(this.mlp.parameters.tensor, await this.#gpu.read(this.#online.parameters.tensor));
+  }
+}

@@ -1,0 +1,3 @@
+export { UsageError } from '../gpu/errors.ts';
+export type { AcquiredAdapter, AdapterChoice } from './adapter.ts';
+export { acquireAdapter, parseAdapterChoice } from './adapter.ts';

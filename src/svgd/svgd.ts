@@ -1,0 +1,137 @@
+import type { Gpu } from '../gpu/gpu.ts';
+import { program, type Program } from '../gpu/program.ts';
+import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+
+/** In which coordinates the Stein kernel acts; formulas in `shaders/svgd/stein_direction.wgsl`. */
+export type SteinKind = 'tanh-kernel' | 'raw' | 'released';
+
+/**
+ * What the median of the squared distances is divided by to give the bandwidth h: `code` log M (the released code),
+ * `paper` 2 log(M + 1) (appendix D.1), `plus-one` log(M + 1) (Liu and Wang's rule with the common +1).
+ * With one fixed particle log M is zero, and log(M + 1) stands in for it.
+ */
+export type BandwidthRule = 'code' | 'paper' | 'plus-one';
+
+/** The fixed set and the updated set of every state, and how they act on each other. */
+export interface SvgdOptions {
+  readonly members: number;
+  readonly states: number;
+  /** M, at which the score is taken; they do not move. */
+  readonly fixedParticles: number;
+  /** K, which get a direction. */
+  readonly updatedParticles: number;
+  readonly actionSize: number;
+  readonly kind: SteinKind;
+  readonly bandwidth: BandwidthRule;
+  /** Smallest h; 1e-3 in the released code. */
+  readonly bandwidthFloor: number;
+  /** False leaves out the repulsive term: the particles then climb to the modes and collapse (section 4 of the paper). */
+  readonly repulsion: boolean;
+}
+
+/**
+ * What the direction is computed from. Particles lie particle-major, the M fixed ones first; `stride` floats each.
+ * The energy is given by its gradient alone, so it may come from a network, a formula or the host.
+ */
+export interface SvgdInputs {
+  /** u, (R, M + K, states, stride): particles before the squash. */
+  readonly preTanh: Tensor;
+  /** a = tanh u, of the same shape. */
+  readonly actions: Tensor;
+  readonly stride: number;
+  /** dQ/da at the fixed particles: (R, M, states, gradientStride), the action's part from gradientFirst on. */
+  readonly actionGradient: Tensor;
+  readonly gradientStride: number;
+  readonly gradientFirst: number;
+  /** alpha of each member, (R), in units of the reward before scaling. */
+  readonly temperature: Tensor;
+  /** Q is in units of reward times this. */
+  readonly rewardScale: number;
+  /** Gets scale * phi for the updated particles, (R, M + K, states, stride). */
+  readonly direction: Tensor;
+  readonly scale: number;
+}
+
+const DIRECTIONS = constantsOf(shaderSource('svgd/stein_direction.wgsl'));
+
+/** The number that divides the median, for M fixed particles. */
+export function bandwidthDivisor(rule: BandwidthRule, fixedParticles: number): number {
+  if (rule === 'paper') return 2 * Math.log(fixedParticles + 1);
+  if (rule === 'plus-one' || fixedParticles === 1) return Math.log(fixedParticles + 1);
+  return Math.log(fixedParticles);
+}
+
+/** Stein variational gradient descent on particles in the box [-1, 1]^A, a set of its own for every state. */
+export class Svgd {
+  /** Squared distances of each state's pairs, (R, states, M, K). */
+  readonly squaredDistances: Tensor;
+  /** h of each state, (R, states). */
+  readonly bandwidth: Tensor;
+  readonly #gpu: Gpu;
+  readonly #options: SvgdOptions;
+
+  constructor(gpu: Gpu, options: SvgdOptions) {
+    const { members, states, fixedParticles, updatedParticles } = options;
+    this.#gpu = gpu;
+    this.#options = options;
+    this.squaredDistances = gpu.tensor('svgd.squaredDistances', [members, states, fixedParticles, updatedParticles]);
+    this.bandwidth = gpu.tensor('svgd.bandwidth', [members, states]);
+  }
+
+  /** Pairwise RBF kernel with the median bandwidth of each state, and the Stein direction of its updated particles. */
+  direction(inputs: SvgdInputs): Program {
+    const { members, states, fixedParticles, updatedParticles, actionSize, kind } = this.#options;
+    const { squaredDistances, bandwidth } = this;
+    const { preTanh, actions, stride, actionGradient, temperature, direction } = inputs;
+    const positions = kind === 'raw' ? preTanh : actions;
+    const shape = {
+      states,
+      fixed_particles: fixedParticles,
+      updated_particles: updatedParticles,
+      action_size: actionSize,
+      stride,
+    };
+    const pairs = fixedParticles * updatedParticles;
+    const code = DIRECTIONS[kind.toUpperCase().replace('-', '_')]!;
+    return program('svgd', [
+      this.#gpu
+        .kernel('svgd/squared_distances.wgsl')
+        .bind({ positions, squared_distances: squaredDistances }, { threads: [states * pairs, members], params: shape }),
+      this.#gpu.kernel('svgd/median_bandwidth.wgsl').bind(
+        { squared_distances: squaredDistances, bandwidth },
+        {
+          threads: [states, members],
+          params: {
+            states,
+            pairs,
+            divisor: bandwidthDivisor(this.#options.bandwidth, fixedParticles),
+            smallest: this.#options.bandwidthFloor,
+          },
+        },
+      ),
+      this.#gpu.kernel('svgd/stein_direction.wgsl', { constants: { DIRECTION: code } }).bind(
+        {
+          positions,
+          actions,
+          squared_distances: squaredDistances,
+          bandwidth,
+          action_gradient: actionGradient,
+          temperature,
+          direction,
+        },
+        {
+          threads: [states * updatedParticles * actionSize, members],
+          params: {
+            ...shape,
+            gradient_stride: inputs.gradientStride,
+            gradient_first: inputs.gradientFirst,
+            repulsion: this.#options.repulsion ? 1 : 0,
+            reward_scale: inputs.rewardScale,
+            scale: inputs.scale,
+          },
+        },
+      ),
+    ]);
+  }
+}

@@ -1,0 +1,264 @@
+import type { Metric } from '../algorithms/algorithm.ts';
+import { randomEnvironmentsOf, SoftQLearning } from '../algorithms/soft-q-learning.ts';
+import { environmentOf, type Environment } from '../envs/environment.ts';
+import { VectorEnv } from '../envs/vector-env.ts';
+import { Clock } from '../gpu/clock.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { program, type Program } from '../gpu/program.ts';
+import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { view, type Tensor } from '../gpu/tensor.ts';
+import type { NamedArray } from '../nn/parameters.ts';
+import { ReplayBuffer } from '../rl/replay-buffer.ts';
+import type { Snapshot } from './checkpoint.ts';
+import type { Config } from './config.ts';
+import { Metrics, type MetricRow } from './metrics.ts';
+
+/** Iterations in one submit. A constant, so that nothing in a run depends on how fast the machine is. */
+export const ITERATIONS_PER_SUBMIT = 25;
+/** Updates between two rows of metrics. */
+export const METRICS_INTERVAL = 25;
+const SUBMITS_IN_FLIGHT = 2;
+const MILLISECONDS_PER_READ_OUT = 250;
+
+const EPISODE = constantsOf(shaderSource('vector_env/step.wgsl'));
+
+/** A quantity of the learner became NaN or infinite. The last checkpoint is still good. */
+export class DivergenceError extends Error {
+  override readonly name = 'DivergenceError';
+}
+
+/** How far a run is. */
+export interface Progress {
+  readonly updates: number;
+  readonly iterations: number;
+  /** Rows of metrics that this read-out brought. */
+  readonly rows: readonly MetricRow[];
+}
+
+/** What happens beside training. */
+export interface RunOptions {
+  /** Stop when this many updates are done in all; the config's number by default. */
+  readonly until?: number;
+  /** Called after each read-out, about four times a second. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Ends the run after the submit under way. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One run: the learner, its environments, its replay and its clock, and the loop that keeps the GPU busy. TypeScript
+ * decides which recipe an iteration is and encodes it; everything an iteration reads or writes is on the GPU.
+ */
+export class Trainer {
+  readonly gpu: Gpu;
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly algorithm: SoftQLearning;
+  readonly env: VectorEnv;
+  readonly replay: ReplayBuffer;
+  readonly clock: Clock;
+  /** What each kind of iteration does; see `iteration`. */
+  readonly iterations: Readonly<Record<'warmup' | 'critic' | 'both', Program>>;
+  readonly #metrics: Metrics;
+  readonly #warmupIterations: number;
+  #iteration = 0;
+  #updates = 0;
+
+  private constructor(gpu: Gpu, config: Config) {
+    this.gpu = gpu;
+    this.config = config;
+    this.environment = environmentOf(config.environment);
+    const { observationSize, actionSize } = this.environment.spec;
+    const { environments, replayCapacity } = config;
+    const members = 1;
+    const seeds = gpu.tensorOf('seeds', Uint32Array.of(config.seed));
+    this.replay = new ReplayBuffer(gpu, { members, capacity: replayCapacity, observationSize, actionSize });
+    this.clock = new Clock(gpu, { transitions: environments, capacity: replayCapacity });
+    this.env = new VectorEnv(gpu, this.environment, { environments, members, seeds, clock: this.clock });
+    this.algorithm = new SoftQLearning(
+      gpu,
+      {
+        observationSize,
+        actionSize,
+        environments,
+        members,
+        seeds,
+        clock: this.clock,
+        replay: this.replay,
+        observation: this.env.observation,
+        episodeLength: this.env.episodeLength,
+        episodeStride: this.env.episode.size / members,
+      },
+      { ...config, finalTemperature: config.finalTemperature ?? config.temperature },
+    );
+    this.#metrics = new Metrics(gpu, [...this.algorithm.metrics, ...this.#episodeMetrics()], {
+      clock: this.clock,
+      faults: this.algorithm.faults,
+      members,
+      interval: METRICS_INTERVAL,
+    });
+    this.#warmupIterations = Math.ceil(config.warmupTransitions / environments);
+    const { act } = this.algorithm;
+    this.iterations = {
+      warmup: program('warmup', [act.random, this.#envStep(), this.clock.tick({ iterations: 1 })]),
+      critic: this.#iterationOf('critic', act.random),
+      both: this.#iterationOf('both', act.policy),
+    };
+  }
+
+  /**
+   * Builds and compiles everything and draws the initial parameters and states from the seed.
+   * @throws UsageError when the configuration does not fit the adapter.
+   */
+  static async create(gpu: Gpu, config: Config): Promise<Trainer> {
+    const trainer = new Trainer(gpu, config);
+    await trainer.algorithm.initialise([config.seed]);
+    await gpu.run(trainer.env.reset());
+    await gpu.idle();
+    return trainer;
+  }
+
+  /** Updates encoded so far. */
+  get updates(): number {
+    return this.#updates;
+  }
+
+  /** Steps of each environment encoded so far. */
+  get iteration(): number {
+    return this.#iteration;
+  }
+
+  /** Rows of `iteration`: act, step, then `updatesPerStep` updates, each ending with a tick of the clock. */
+  #iterationOf(phase: 'critic' | 'both', act: Program): Program {
+    const { updatesPerStep } = this.config;
+    const policyUpdates = phase === 'both' ? 1 : 0;
+    const updates = Array.from({ length: updatesPerStep }, (_, i) => [
+      this.algorithm.update[phase],
+      this.clock.tick({ updates: 1, policyUpdates, iterations: i === updatesPerStep - 1 ? 1 : 0 }),
+    ]);
+    return program(phase, [act, this.#envStep(), ...updates.flat()]);
+  }
+
+  #envStep(): Program {
+    return this.env.step(this.algorithm.action, this.replay.sink);
+  }
+
+  /** Encodes iterations until `until` updates are done, `ITERATIONS_PER_SUBMIT` to a submit. */
+  #submit(until: number): void {
+    const programs: Program[] = [];
+    for (let i = 0; i < ITERATIONS_PER_SUBMIT && this.#updates < until; i++) {
+      this.#iteration++;
+      if (this.#iteration <= this.#warmupIterations) {
+        programs.push(this.iterations.warmup);
+        continue;
+      }
+      const before = this.#updates;
+      this.#updates += this.config.updatesPerStep;
+      programs.push(before < this.config.criticFirstUpdates ? this.iterations.critic : this.iterations.both);
+      const rows = (updates: number) => Math.floor(updates / METRICS_INTERVAL);
+      if (rows(this.#updates) > rows(before)) programs.push(this.#metrics.record);
+    }
+    this.gpu.submit(programs);
+  }
+
+  /**
+   * Trains until `until` updates are done. Two submits are kept in flight; metrics come back late and on the side.
+   * @throws DivergenceError naming the quantity and the update when a loss or weight stopped being finite.
+   */
+  async run({ until = this.config.updates, onProgress, signal }: RunOptions = {}): Promise<void> {
+    await this.gpu.ready();
+    const inFlight: Promise<void>[] = [];
+    let readOut: Promise<void> = Promise.resolve();
+    let reading = false;
+    let failure: Error | undefined;
+    let lastReadOut = performance.now();
+    while (this.#updates < until && !signal?.aborted && !failure) {
+      this.#submit(until);
+      inFlight.push(this.gpu.idle());
+      if (inFlight.length >= SUBMITS_IN_FLIGHT) await inFlight.shift();
+      if (!reading && performance.now() - lastReadOut > MILLISECONDS_PER_READ_OUT) {
+        lastReadOut = performance.now();
+        reading = true;
+        readOut = this.#readOut(onProgress)
+          .catch((error: unknown) => {
+            failure = error as Error;
+          })
+          .finally(() => {
+            reading = false;
+          });
+      }
+    }
+    await Promise.all([...inFlight, readOut]);
+    if (failure) throw failure;
+    await this.#readOut(onProgress);
+  }
+
+  /**
+   * Everything that survives an iteration, after all submitted work.
+   * @throws DivergenceError if a loss or weight is not finite: such a state is not worth keeping.
+   */
+  async snapshot(): Promise<Snapshot> {
+    await this.#readOut(undefined);
+    const { gpu, env, replay, config } = this;
+    const clock = await this.clock.read();
+    const filled = view(replay.ring, 'replay.filled', 0, [clock.replaySize, replay.ring.shape.at(-1)!]);
+    const noise = this.algorithm.explorationNoise;
+    const named = async (name: string, tensor: Tensor): Promise<NamedArray> => ({
+      name,
+      shape: tensor.shape,
+      data: await gpu.read(tensor),
+    });
+    return {
+      config,
+      clock,
+      learner: await this.algorithm.state(),
+      environment: await Promise.all([
+        named('env.state', env.state),
+        named('env.observation', env.observation),
+        named('env.episode', env.episode),
+        ...(env.params ? [named('env.params', env.params)] : []),
+        ...(noise ? [named('exploration-noise', noise)] : []),
+      ]),
+      replay: await Promise.all(clock.replaySize > 0 ? [named('replay.ring', filled)] : []),
+    };
+  }
+
+  async #readOut(onProgress: RunOptions['onProgress']): Promise<void> {
+    const { updates, iteration } = { updates: this.#updates, iteration: this.#iteration };
+    const { rows, fault } = await this.#metrics.read();
+    if (fault) throw new DivergenceError(await this.#divergence(fault.name, fault.update));
+    onProgress?.({ updates, iterations: iteration, rows });
+  }
+
+  /** The sentence for a number that is not finite, with the name of the first tensor that holds one. */
+  async #divergence(quantity: string, update: number): Promise<string> {
+    const arrays = await this.algorithm.state();
+    const broken = arrays.find(({ data }) => data.some((number) => !Number.isFinite(number)));
+    const where = broken ? `; tensor '${broken.name}' now holds such numbers` : '';
+    return (
+      `Training diverged: the ${quantity} became NaN or infinite in update ${update + 1}${where}. ` +
+      `Lower --critic-learning-rate or --policy-learning-rate, or check the scale of the rewards.`
+    );
+  }
+
+  /** Statistics of the last finished episodes of the environments that follow the policy. */
+  #episodeMetrics(): Metric[] {
+    const { environments, randomShare } = this.config;
+    const random = randomEnvironmentsOf(environments, randomShare);
+    const field = (name: string, index: number): Metric => ({
+      name,
+      tensor: this.env.episode,
+      first: index * environments + random,
+      count: environments - random,
+      stride: 1,
+      memberStride: EPISODE['EPISODE_FIELDS']! * environments,
+      factor: 1,
+    });
+    if (random === environments) return [];
+    return [
+      field('charts/episodic_return', EPISODE['LAST_RETURN']!),
+      field('charts/episodic_length', EPISODE['LAST_LENGTH']!),
+      field('charts/success', EPISODE['LAST_TERMINATED']!),
+    ];
+  }
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { Mlp, mlpSizes, type MlpSpec } from '../../src/nn/mlp.ts';
+import { random, uniform } from '../../src/gpu/random.ts';
+import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
+import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
+import { padRows, unpadRows, useGpu } from '../support/gpu.ts';
+
+const gpuOf = useGpu();
+
+const draw = (stream: number, i: number) => 2 * uniform(random(7, stream, 0, i)[0]) - 1;
+const matrix = (stream: number, rows: number, columns: number) =>
+  Array.from({ length: rows }, (_, r) => Float32Array.from({ length: columns }, (_, c) => draw(stream, r * columns + c)));
+
+/** Float32 parameters as the oracle wants them: W1, b1, W2, ... without padding, for one member. */
+function oracleParameters(mlp: Mlp, flat: Float32Array, member: number): number[] {
+  const { size } = mlp.parameters;
+  const one = mlp.parameters.unpack(flat).map(({ data }) => data);
+  expect(flat.length).toBe(mlp.parameters.members * size);
+  return one.flatMap((data) => {
+    const length = data.length / mlp.parameters.members;
+    return [...data.subarray(member * length, (member + 1) * length)];
+  });
+}
+
+// 1, primes and sizes that no tile divides; up to four hidden layers, width 512, observation 256.
+const CASES: { spec: MlpSpec; rows: number; members: number }[] = [
+  { spec: { inputSize: 1, hidden: [1], outputSize: 1, activation: 'relu' }, rows: 1, members: 1 },
+  { spec: { inputSize: 4, hidden: [64, 64], outputSize: 1, activation: 'relu' }, rows: 64, members: 1 },
+  { spec: { inputSize: 6, hidden: [64, 64], outputSize: 2, activation: 'relu' }, rows: 257, members: 2 },
+  { spec: { inputSize: 7, hidden: [13, 29, 5], outputSize: 3, activation: 'tanh' }, rows: 31, members: 3 },
+  { spec: { inputSize: 5, hidden: [17, 9, 11, 6], outputSize: 11, activation: 'relu' }, rows: 97, members: 1 },
+  { spec: { inputSize: 256, hidden: [512], outputSize: 9, activation: 'tanh' }, rows: 19, members: 1 },
+];
+
+describe('Mlp', () => {
+  test.each(CASES)('forward and backward agree with float64: $spec, $rows rows, $members members', async (one) => {
+    const { spec, rows, members } = one;
+    const gpu = gpuOf();
+    const mlp = new Mlp(gpu, 'net', spec, members);
+    mlp.parameters.initialise(
+      Array.from({ length: members }, (_, i) => 11 + i),
+      0,
+    );
+    const x = Array.from({ length: members }, (_, m) => matrix(1 + m, rows, spec.inputSize));
+    const dy = Array.from({ length: members }, (_, m) => matrix(50 + m, rows, spec.outputSize));
+    const pass = mlp.pass('pass', rows);
+    const outputGrad = pass.gradTensor('outputGrad', spec.outputSize);
+    const inputGrad = pass.gradTensor('inputGrad', spec.inputSize);
+    const parameterGrad = pass.parameterGradient();
+    gpu.write(pass.input, padRows(x.flat()));
+    gpu.write(outputGrad, padRows(dy.flat()));
+    // Biases are zero after initialisation, which would hide a wrong bias offset.
+    const flat = (await gpu.read(mlp.parameters.tensor)).slice();
+    for (let member = 0; member < members; member++) {
+      for (const { bias, outputSize } of mlp.parameters.layers) {
+        for (let i = 0; i < outputSize; i++) flat[member * mlp.parameters.size + bias + i] = 0.3 * draw(99, i);
+      }
+    }
+    gpu.write(mlp.parameters.tensor, flat);
+    await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
+
+    const y = unpadRows(await gpu.read(pass.output), spec.outputSize);
+    const dx = unpadRows(await gpu.read(inputGrad), spec.inputSize);
+    const partial = await gpu.read(parameterGrad.tensor);
+    const { size } = mlp.parameters;
+    const summed = new Float32Array(members * size);
+    for (let m = 0; m < members; m++) {
+      for (let s = 0; s < parameterGrad.splits; s++) {
+        for (let i = 0; i < size; i++) summed[m * size + i]! += partial[(m * parameterGrad.splits + s) * size + i]!;
+      }
+    }
+    for (let m = 0; m < members; m++) {
+      const oracle = { sizes: mlpSizes(spec), hidden: spec.activation, parameters: oracleParameters(mlp, flat, m) };
+      const reference = mlpBackward(oracle, x[m]!, dy[m]!);
+      expectClose(y.slice(m * rows, (m + 1) * rows).flat(), mlpForward(oracle, x[m]!).flat(), LINEAR_ALGEBRA);
+      expectClose(dx.slice(m * rows, (m + 1) * rows).flat(), reference.inputGrad.flat(), LINEAR_ALGEBRA);
+      expectClose(oracleParameters(mlp, summed, m), reference.parameterGrad, LINEAR_ALGEBRA);
+    }
+  });
+
+  test('a backward pass over some rows leaves the others out', async () => {
+    const gpu = gpuOf();
+    const spec: MlpSpec = { inputSize: 3, hidden: [5], outputSize: 2, activation: 'relu' };
+    const mlp = new Mlp(gpu, 'net', spec, 1);
+    mlp.parameters.initialise([3], 0);
+    const pass = mlp.pass('pass', 24);
+    const outputGrad = pass.gradTensor('outputGrad', 2);
+    const parameterGrad = pass.parameterGradient(10);
+    const x = matrix(1, 24, 3);
+    const dy = matrix(2, 24, 2);
+    gpu.write(pass.input, padRows(x));
+    gpu.write(outputGrad, padRows(dy));
+    await gpu.run(pass.forward(), pass.backward({ outputGrad, parameterGrad, firstRow: 14, rows: 10 }));
+    const flat = await gpu.read(mlp.parameters.tensor);
+    const oracle = { sizes: [3, 5, 2], hidden: 'relu' as const, parameters: oracleParameters(mlp, flat, 0) };
+    const reference = mlpBackward(oracle, x.slice(14), dy.slice(14)).parameterGrad;
+    expect(parameterGrad.splits).toBe(1);
+    expectClose(oracleParameters(mlp, await gpu.read(parameterGrad.tensor), 0), reference, LINEAR_ALGEBRA);
+  });
+
+  test('rows outside the pass are refused', () => {
+    const pass = new Mlp(gpuOf(), 'net', { inputSize: 1, hidden: [1], outputSize: 1, activation: 'relu' }, 1).pass('p', 4);
+    const outputGrad = pass.gradTensor('outputGrad', 1);
+    expect(() => pass.backward({ outputGrad, firstRow: 2, rows: 3 })).toThrow(/rows 2 to 5 of 4/);
+  });
+});

@@ -1,0 +1,42 @@
+import { afterAll, beforeAll } from 'vitest';
+import { requestTestAdapter } from '#test-gpu';
+import { Gpu } from '../../src/gpu/gpu.ts';
+import { padded, type Tensor } from '../../src/gpu/tensor.ts';
+
+/**
+ * One device for a test file, opened before its tests and closed after them; a GPU error during the tests fails the
+ * file. Returns a function because the device does not exist before the tests begin.
+ */
+export function useGpu(): () => Gpu {
+  let gpu: Gpu | undefined;
+  beforeAll(async () => {
+    const { gpu: instance, adapter } = await requestTestAdapter();
+    gpu = await Gpu.create(instance, adapter);
+  });
+  afterAll(() => {
+    gpu?.check();
+    gpu?.dispose();
+  });
+  return () => gpu!;
+}
+
+/** Rows of logical width behind one another in padded rows, zeros between. */
+export function padRows(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
+  const width = padded(rows[0]!.length);
+  const flat = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => flat.set(Array.from(row), i * width));
+  return flat;
+}
+
+/** The first `width` numbers of each padded row of a tensor's contents. */
+export function unpadRows(flat: Float32Array, width: number): number[][] {
+  const stride = padded(width);
+  return Array.from({ length: flat.length / stride }, (_, i) => [
+    ...flat.subarray(i * stride, i * stride + width),
+  ]);
+}
+
+/** Uploads padded rows to a tensor. */
+export function writeRows(gpu: Gpu, tensor: Tensor, rows: readonly ArrayLike<number>[]): void {
+  gpu.write(tensor, padRows(rows));
+}

@@ -1,0 +1,15 @@
+// Writes the JSON files beside this one: node test/vectors/generate.mjs
+
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { runnerImport } from 'vite';
+
+const folder = new URL('./', import.meta.url);
+const { module } = await runnerImport(fileURLToPath(new URL('build.ts', folder)), {
+  configFile: false,
+  logLevel: 'error',
+});
+for (const [name, vectors] of Object.entries(module.buildVectors())) {
+  await writeFile(new URL(name, folder), `${JSON.stringify(vectors)}\n`);
+  console.log(name);
+}
