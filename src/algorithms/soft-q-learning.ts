@@ -322,13 +322,17 @@ export class SoftQLearning implements Algorithm {
     const parts = await Promise.all(
       this.#stored().map(async ({ parameters, tensor }) => parameters.unpack(await this.#gpu.read(tensor), tensor.label)),
     );
-    return parts.flat();
+    const { label: name, shape } = this.temperature;
+    return [...parts.flat(), { name, shape, data: await this.#gpu.read(this.temperature) }];
   }
 
   restore(arrays: ReadonlyMap<string, Float32Array>): void {
     // All arrays are checked before the first is written: a damaged file changes nothing.
     const packed = this.#stored().map(({ parameters, tensor }) => ({ tensor, data: parameters.pack(arrays, tensor.label) }));
+    const temperature = arrays.get(this.temperature.label);
+    if (temperature?.length !== this.temperature.size) throw new Error(`'${this.temperature.label}' is missing`);
     for (const { tensor, data } of packed) this.#gpu.write(tensor, data);
+    this.#gpu.write(this.temperature, temperature);
   }
 
   #stored() {

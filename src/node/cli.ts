@@ -1,0 +1,167 @@
+import { readFile } from 'node:fs/promises';
+import { Command, CommanderError, Option } from 'commander';
+import { environmentNames, environmentOf } from '../envs/environment.ts';
+import { UsageError } from '../gpu/errors.ts';
+import { CONFIG_ENTRIES, flagOf, resolveConfig } from '../train/config.ts';
+import { DEFAULTS, PRESETS } from '../train/presets.ts';
+import { DivergenceError, Trainer } from '../train/trainer.ts';
+import { parseAdapterChoice } from './adapter.ts';
+import { RunFolder } from './run-folder.ts';
+import { evaluationRows, table, trainTable } from './table.ts';
+import { evaluateRun, openGpu, ROLLOUTS, train } from './train.ts';
+
+/** Exit codes: 1 something the user asked about is not right, 2 what they asked for cannot be done, 130 interrupted. */
+const EXIT = { notRight: 1, usage: 2, interrupted: 130 } as const;
+
+const SETTINGS = Object.keys(CONFIG_ENTRIES).filter((key) => key !== 'environment' && key !== 'preset');
+
+function buildProgram(): Command {
+  const program = new Command('softq')
+    .description('Maximum-entropy, energy-based policies with soft Q-learning on WebGPU.')
+    .exitOverride()
+    .configureHelp({ sortSubcommands: false });
+  const adapterOption = () =>
+    new Option('--adapter <name>', 'auto, system or swiftshader (or SOFTQ_ADAPTER); auto takes the fastest there is');
+
+  const trainCommand = program
+    .command('train')
+    .description('train a policy and leave a run folder with metrics, checkpoint and figure')
+    .argument('<environment>', `what to learn: ${environmentNames().join(', ')}`)
+    .option('--preset <name>', `values to start from: ${Object.keys(PRESETS).join(', ')}`)
+    .option('--config <file>', 'JSON file with settings, e.g. the config.json of a run')
+    .option('--runs <folder>', 'where run folders go', 'runs')
+    .addOption(adapterOption());
+  for (const key of SETTINGS) trainCommand.option(`--${flagOf(key)} <value>`, describeSetting(key));
+  trainCommand.action(trainAction);
+
+  program
+    .command('evaluate')
+    .description("roll a run's policy out again, from its checkpoint")
+    .argument('<run>', 'run folder')
+    .option('--rollouts <n>', 'episodes', String(ROLLOUTS))
+    .option('--seed <n>', "seed of the rollouts; the run's own by default")
+    .option('--checkpoint <name>', 'checkpoint-... folder of the run; the newest by default')
+    .option('--json', 'one JSON object on stdout and nothing else there')
+    .addOption(adapterOption())
+    .action(evaluateAction);
+  return program;
+}
+
+function describeSetting(key: string): string {
+  const entry = CONFIG_ENTRIES[key as keyof typeof CONFIG_ENTRIES];
+  const doc = entry.pipe.map((action) => ('description' in action ? action.description : '')).find(Boolean) ?? '';
+  const value = DEFAULTS[key as keyof typeof DEFAULTS];
+  return `${doc} (default ${Array.isArray(value) ? value.join(',') : String(value)})`;
+}
+
+interface TrainFlags {
+  readonly preset?: string;
+  readonly config?: string;
+  readonly runs: string;
+  readonly adapter?: string;
+}
+
+async function trainAction(environment: string, flags: TrainFlags): Promise<void> {
+  const fromFile = flags.config ? await readConfigFile(flags.config) : {};
+  const given: Record<string, unknown> = { ...fromFile, environment };
+  if (flags.preset) given['preset'] = flags.preset;
+  for (const key of SETTINGS) {
+    const text = (flags as unknown as Record<string, string | undefined>)[key];
+    if (text !== undefined) given[key] = parseSetting(key, text);
+  }
+  const config = resolveConfig(given);
+  const result = await train(config, { adapter: parseAdapterChoice(flags.adapter), parent: flags.runs });
+  console.log(trainTable(result, environmentOf(environment).outcomes ?? []));
+  if (result.interrupted) process.exitCode = EXIT.interrupted;
+}
+
+/** A flag's text as the value its setting wants; what does not parse is left for the schema to refuse. */
+function parseSetting(key: string, text: string): unknown {
+  const like = DEFAULTS[key as keyof typeof DEFAULTS];
+  if (Array.isArray(like)) return text.split(',').map((part) => parseNumber(part));
+  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  if (key === 'finalTemperature' && text === 'null') return null;
+  return typeof like === 'string' ? text : parseNumber(text);
+}
+
+function parseNumber(text: string): number | string {
+  const value = Number(text);
+  return text.trim() === '' || Number.isNaN(value) ? text : value;
+}
+
+async function readConfigFile(path: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    throw new UsageError(`The configuration file '${path}' cannot be read: check the path.`);
+  }
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+  } catch {
+    // falls through to the sentence below
+  }
+  throw new UsageError(`The configuration file '${path}' is not a JSON object of settings: compare a run's config.json.`);
+}
+
+interface EvaluateFlags {
+  readonly rollouts: string;
+  readonly seed?: string;
+  readonly checkpoint?: string;
+  readonly json?: true;
+  readonly adapter?: string;
+}
+
+async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void> {
+  const rollouts = wholeNumber('--rollouts', flags.rollouts, 1);
+  const folder = await RunFolder.open(path);
+  const { config, learner, clock, hash, name } = await folder.readCheckpoint(['learner'], flags.checkpoint);
+  const seed = flags.seed === undefined ? config.seed : wholeNumber('--seed', flags.seed, 0);
+  const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter));
+  const trainer = await Trainer.create(gpu, config);
+  trainer.algorithm.restore(new Map(learner.map((array) => [array.name, array.data])));
+  const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, { rollouts, seed });
+  if (flags.json) {
+    const { environment } = trainer;
+    const outcomes = Object.fromEntries((environment.outcomes ?? []).map((one, i) => [one, evaluation.outcomeShares[i]]));
+    console.log(JSON.stringify({ run: path, checkpoint: name, hash, updates: clock.updates, adapter, seed, ...evaluation, outcomes }));
+    return;
+  }
+  const rows = evaluationRows(evaluation, trainer.environment.outcomes ?? []);
+  console.log(table([...rows, ['adapter', adapter], ['checkpoint', `${name} ${hash.slice(0, 16)}`], ['figure', figure]]));
+}
+
+function wholeNumber(flag: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${flag} must be a whole number of at least ${least}, not ${text}.`);
+  }
+  return value;
+}
+
+/** Runs the command line; every mistake of the user's ends in one sentence on stderr. */
+async function main(): Promise<void> {
+  try {
+    await buildProgram().parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : EXIT.usage;
+    } else if (error instanceof UsageError) {
+      process.stderr.write(`softq: ${error.message}\n`);
+      process.exitCode = EXIT.usage;
+    } else if (error instanceof DivergenceError) {
+      process.stderr.write(`softq: ${error.message}\n`);
+      process.exitCode = EXIT.notRight;
+    } else {
+      const { message, stack } = error as Error;
+      process.stderr.write(`softq: ${process.env['SOFTQ_DEBUG'] ? stack : message}\n`);
+      process.stderr.write('softq: this is a fault of the program; SOFTQ_DEBUG=1 shows where.\n');
+      process.exitCode = EXIT.notRight;
+    }
+  }
+}
+
+await main();
+// Dawn keeps its device thread: a finished program must not wait for it.
+process.exit();
