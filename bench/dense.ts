@@ -31,13 +31,20 @@ async function main(): Promise<void> {
     const ours = { work, repeats: await repeatsOf(gpu, work) };
     const pairs = [];
     for (let pair = 0; pair < PAIRS; pair++) {
-      pairs.push([await sample(gpu, ours.work, ours.repeats), await sample(gpu, peer.work, peer.repeats)] as const);
+      pairs.push([
+        await sample(gpu, ours.work, ours.repeats),
+        await sample(gpu, peer.work, peer.repeats),
+      ] as const);
     }
     const common = { name, adapter: acquired.name, runtime: `Node ${process.version}` };
     const wall = pairs.map(([a, b]) => [a.wall, b.wall] as const);
     const cpu = pairs.map(([a, b]) => [a.cpu ?? NaN, b.cpu ?? NaN] as const);
     if (acquired.kind !== 'hardware' && !cpu.flat().some(Number.isNaN)) {
-      rows.push({ ...common, ...paired(cpu), unit: `GFLOPS by driver CPU on ${availableParallelism()} cores` });
+      rows.push({
+        ...common,
+        ...paired(cpu),
+        unit: `GFLOPS by driver CPU on ${availableParallelism()} cores`,
+      });
     }
     rows.push({ ...common, ...paired(wall), unit: 'GFLOPS by wall' });
   }
@@ -52,9 +59,15 @@ function denseWork(gpu: Gpu): Record<string, Work> {
   const mlp = new Mlp(gpu, 'dense', spec, 1);
   mlp.parameters.initialise([1], 0);
   const pass = mlp.pass('dense', ROWS);
-  gpu.write(pass.input, Float32Array.from({ length: ROWS * WIDTH }, (_, i) => Math.sin(i)));
+  gpu.write(
+    pass.input,
+    Float32Array.from({ length: ROWS * WIDTH }, (_, i) => Math.sin(i)),
+  );
   const outputGrad = pass.gradTensor('outputGrad', WIDTH);
-  gpu.write(outputGrad, Float32Array.from({ length: ROWS * WIDTH }, (_, i) => Math.cos(i)));
+  gpu.write(
+    outputGrad,
+    Float32Array.from({ length: ROWS * WIDTH }, (_, i) => Math.cos(i)),
+  );
   const inputGrad = pass.gradTensor('inputGrad', WIDTH);
   const parameterGrad = pass.parameterGradient();
   const flops = 2 * ROWS * WIDTH * WIDTH;
@@ -62,7 +75,10 @@ function denseWork(gpu: Gpu): Record<string, Work> {
   return {
     [`dense forward ${shape}`]: { program: pass.forward(), flops },
     [`dense backward to the input ${shape}`]: { program: pass.backward({ outputGrad, inputGrad }), flops },
-    [`dense backward to the parameters ${shape}`]: { program: pass.backward({ outputGrad, parameterGrad }), flops },
+    [`dense backward to the parameters ${shape}`]: {
+      program: pass.backward({ outputGrad, parameterGrad }),
+      flops,
+    },
   };
 }
 
@@ -76,7 +92,10 @@ async function bestRoofline(gpu: Gpu) {
     const dispatch = gpu
       .kernel('profile/roofline.wgsl', { tunables: { SUMS: sums } })
       .bind({ factors, result }, { threads: [ROOFLINE_THREADS], params: { rounds: ROOFLINE_STEPS / sums } });
-    const work: Work = { program: program('roofline', [dispatch]), flops: 2 * ROOFLINE_THREADS * ROOFLINE_STEPS };
+    const work: Work = {
+      program: program('roofline', [dispatch]),
+      flops: 2 * ROOFLINE_THREADS * ROOFLINE_STEPS,
+    };
     const repeats = await repeatsOf(gpu, work);
     const rates = [];
     for (let i = 0; i < 3; i++) rates.push(await sample(gpu, work, repeats));

@@ -73,7 +73,8 @@ export async function sample(gpu: Gpu, work: Work, repeats: number): Promise<Rat
   const wall = await wallSeconds(gpu, work, repeats);
   const after = driverSeconds();
   const giga = work.flops * repeats * 1e-9;
-  const cpu = before === undefined || after === undefined ? undefined : (after - before) / availableParallelism();
+  const cpu =
+    before === undefined || after === undefined ? undefined : (after - before) / availableParallelism();
   return { wall: giga / wall, cpu: cpu === undefined ? undefined : giga / cpu };
 }
 
@@ -92,7 +93,9 @@ export function median(numbers: readonly number[]): number {
 }
 
 /** The part of a row that follows from pairs of rates. */
-export function paired(pairs: readonly (readonly [number, number])[]): Pick<Row, 'ours' | 'peer' | 'ratio' | 'spread'> {
+export function paired(
+  pairs: readonly (readonly [number, number])[],
+): Pick<Row, 'ours' | 'peer' | 'ratio' | 'spread'> {
   const ratios = pairs.map(([ours, peer]) => ours / peer);
   const ratio = median(ratios);
   return {

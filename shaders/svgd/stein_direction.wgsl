@@ -5,7 +5,7 @@
 //   RAW          x = u, the same score
 //   RELEASED     x = a, score = dQ/da / alpha - 2a / (1 - a^2 + eps), phi_i then times 1 - a_i^2: the published code, whose
 //                stationary density is exp(Q/alpha) prod(1 - a^2) instead of exp(Q/alpha) (softlearning issue 143)
-// positions (x of all particles) and actions (R, M + K, states, stride); squared_distances (R, states, M, K);
+// pre_tanh (u) and actions (a) of all particles (R, M + K, states, stride); squared_distances (R, states, M, K);
 // action_gradient (R, M, states, gradient_stride) with dQ/da at gradient_first; direction (R, M + K, states, stride).
 
 override DIRECTION: u32;
@@ -28,7 +28,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> positions: array<f32>;
+@group(0) @binding(1) var<storage, read> pre_tanh: array<f32>;
 @group(0) @binding(2) var<storage, read> actions: array<f32>;
 @group(0) @binding(3) var<storage, read> squared_distances: array<f32>;
 @group(0) @binding(4) var<storage, read> bandwidth: array<f32>;
@@ -36,10 +36,22 @@ struct Params {
 @group(0) @binding(6) var<storage, read> temperature: array<f32>;
 @group(0) @binding(7) var<storage, read_write> direction: array<f32>;
 
-fn score(action: f32, q_slope: f32) -> f32 {
-  let jacobian = 1.0 - action * action;
-  if (DIRECTION == RELEASED) { return q_slope - 2.0 * action / (jacobian + RELEASED_EPSILON); }
-  return jacobian * q_slope - 2.0 * action;
+// x of the particle component at `at`
+fn position(at: u32) -> f32 {
+  if (DIRECTION == RAW) { return pre_tanh[at]; }
+  return actions[at];
+}
+
+// 1 - tanh(u)^2, without the cancellation that 1 - a^2 suffers where tanh saturates: RELEASED divides by it
+fn squash_slope(u: f32) -> f32 {
+  let e = exp(-2.0 * abs(u));
+  return 4.0 * e / ((1.0 + e) * (1.0 + e));
+}
+
+fn score(at: u32, q_slope: f32) -> f32 {
+  let action = actions[at];
+  if (DIRECTION == RELEASED) { return q_slope - 2.0 * action / (squash_slope(pre_tanh[at]) + RELEASED_EPSILON); }
+  return (1.0 - action * action) * q_slope - 2.0 * action;
 }
 
 @compute @workgroup_size(64)
@@ -61,13 +73,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let at = ((first + j) * params.states + state) * params.stride + d;
     let slope_at = ((member * params.fixed_particles + j) * params.states + state) * params.gradient_stride;
     let kappa = exp(-squared_distances[pair + j * params.updated_particles] / h);
-    let action = actions[at];
-    var repulsion = -2.0 / h * (positions[at] - positions[updated]) * kappa;
-    if (DIRECTION == TANH_KERNEL) { repulsion *= 1.0 - action * action; }
+    var repulsion = -2.0 / h * (position(at) - position(updated)) * kappa;
+    if (DIRECTION == TANH_KERNEL) { repulsion *= 1.0 - actions[at] * actions[at]; }
     let q_slope = action_gradient[slope_at + params.gradient_first + d] / alpha;
-    phi += kappa * score(action, q_slope) + params.repulsion * repulsion;
+    phi += kappa * score(at, q_slope) + params.repulsion * repulsion;
   }
   phi /= f32(params.fixed_particles);
-  if (DIRECTION == RELEASED) { phi *= 1.0 - actions[updated] * actions[updated]; }
+  if (DIRECTION == RELEASED) { phi *= squash_slope(pre_tanh[updated]); }
   direction[updated] = params.scale * phi;
 }

@@ -109,7 +109,8 @@ export class SoftQLearning implements Algorithm {
 
   constructor(gpu: Gpu, context: LearnerContext, options: SoftQLearningOptions) {
     const { observationSize, actionSize, environments, members, seeds, clock } = context;
-    const { hidden, activation, latentSize, batchSize, fixedParticles, updatedParticles, valueParticles } = options;
+    const { hidden, activation, latentSize, batchSize, fixedParticles, updatedParticles, valueParticles } =
+      options;
     this.#gpu = gpu;
     this.#context = context;
     this.#options = options;
@@ -132,7 +133,9 @@ export class SoftQLearning implements Algorithm {
     this.temperature = gpu.tensorOf('temperature', new Float32Array(members).fill(options.temperature));
     this.action = gpu.tensor('action', [members, environments, actionSize]);
     this.explorationNoise =
-      options.noiseSigma > 0 ? gpu.tensor('explorationNoise', [members, environments, actionSize]) : undefined;
+      options.noiseSigma > 0
+        ? gpu.tensor('explorationNoise', [members, environments, actionSize])
+        : undefined;
     this.batch = context.replay.batch(batchSize);
 
     const perState = (label: string) => gpu.tensor(label, [members, batchSize]);
@@ -201,7 +204,13 @@ export class SoftQLearning implements Algorithm {
     const outputGrad = draw.pass.gradTensor('outputGrad', actionSize); //       -phi / (B K)
     const rows = { firstRow: fixedParticles * states, rows: updatedParticles * states };
     const gradient = draw.pass.parameterGradient(rows.rows);
-    const squash = { observation: batch.observation, actions, stateAction: q.stateAction, states, fixedParticles };
+    const squash = {
+      observation: batch.observation,
+      actions,
+      stateAction: q.stateAction,
+      states,
+      fixedParticles,
+    };
     const steps = program('actor', [
       draw.program,
       samplingNetwork.squash(draw, squash),
@@ -289,7 +298,11 @@ export class SoftQLearning implements Algorithm {
     if (temperature === finalTemperature) return [];
     const { members, clock } = this.#context;
     const start = this.#gpu.tensorOf('temperature.start', new Float32Array(members).fill(temperature));
-    const params = { members, octaves: Math.log2(finalTemperature / temperature), duration: temperatureUpdates };
+    const params = {
+      members,
+      octaves: Math.log2(finalTemperature / temperature),
+      duration: temperatureUpdates,
+    };
     return [
       this.#gpu
         .kernel('rl/anneal_temperature.wgsl')
@@ -308,7 +321,15 @@ export class SoftQLearning implements Algorithm {
       { name: 'losses/q_values', tensor: critic.prediction.output, ...q, factor: raw },
       { name: 'losses/soft_value', tensor: critic.value, ...perState, factor: raw },
       { name: 'losses/bandwidth', tensor: this.svgd.bandwidth, ...perState, factor: 1 },
-      { name: 'charts/temperature', tensor: this.temperature, first: 0, count: 1, stride: 1, memberStride: 1, factor: 1 },
+      {
+        name: 'charts/temperature',
+        tensor: this.temperature,
+        first: 0,
+        count: 1,
+        stride: 1,
+        memberStride: 1,
+        factor: 1,
+      },
     ];
   }
 
@@ -320,7 +341,9 @@ export class SoftQLearning implements Algorithm {
 
   async state(): Promise<NamedArray[]> {
     const parts = await Promise.all(
-      this.#stored().map(async ({ parameters, tensor }) => parameters.unpack(await this.#gpu.read(tensor), tensor.label)),
+      this.#stored().map(async ({ parameters, tensor }) =>
+        parameters.unpack(await this.#gpu.read(tensor), tensor.label),
+      ),
     );
     const { label: name, shape } = this.temperature;
     return [...parts.flat(), { name, shape, data: await this.#gpu.read(this.temperature) }];
@@ -328,9 +351,13 @@ export class SoftQLearning implements Algorithm {
 
   restore(arrays: ReadonlyMap<string, Float32Array>): void {
     // All arrays are checked before the first is written: a damaged file changes nothing.
-    const packed = this.#stored().map(({ parameters, tensor }) => ({ tensor, data: parameters.pack(arrays, tensor.label) }));
+    const packed = this.#stored().map(({ parameters, tensor }) => ({
+      tensor,
+      data: parameters.pack(arrays, tensor.label),
+    }));
     const temperature = arrays.get(this.temperature.label);
-    if (temperature?.length !== this.temperature.size) throw new Error(`'${this.temperature.label}' is missing`);
+    if (temperature?.length !== this.temperature.size)
+      throw new Error(`'${this.temperature.label}' is missing`);
     for (const { tensor, data } of packed) this.#gpu.write(tensor, data);
     this.#gpu.write(this.temperature, temperature);
   }

@@ -1,11 +1,5 @@
 import type { Gpu } from '../gpu/gpu.ts';
-import {
-  constantsOf,
-  packStruct,
-  shaderSource,
-  structOf,
-  type SlotFiller,
-} from '../gpu/shader.ts';
+import { constantsOf, packStruct, shaderSource, structOf, type SlotFiller } from '../gpu/shader.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { UsageError } from '../gpu/errors.ts';
 
@@ -56,7 +50,8 @@ export function registerEnvironment(environment: {
   const constants = constantsOf(wgsl);
   const size = (constant: string) => {
     const value = constants[constant];
-    if (value === undefined) throw new Error(`Environment '${name}' does not say 'const ${constant} = ...u;'.`);
+    if (value === undefined)
+      throw new Error(`Environment '${name}' does not say 'const ${constant} = ...u;'.`);
     return value;
   };
   const registered: Environment = {

@@ -60,7 +60,9 @@ export class VectorEnv {
     this.observation = gpu.tensor('env.observation', [members, environments, spec.observationSize]);
     this.state = gpu.tensor('env.state', [members, stateSize, environments]);
     this.episode = gpu.tensor('env.episode', [members, EPISODE['EPISODE_FIELDS']!, environments]);
-    this.episodeLength = view(this.episode, 'env.episodeLength', EPISODE['LENGTH']! * environments, [environments]);
+    this.episodeLength = view(this.episode, 'env.episodeLength', EPISODE['LENGTH']! * environments, [
+      environments,
+    ]);
     this.params = envParamsTensor(gpu, environment, { ...environment.defaultParams, ...options.params });
   }
 

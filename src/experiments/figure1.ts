@@ -37,7 +37,11 @@ export async function drawFigure1(
   for (const [i, state] of FIGURE1_STATES.entries()) {
     const rows = grid.map((action) => [...state, ...action]);
     const values = await evaluator.valuesAt(rows, config.rewardScale);
-    panels.push({ state: [...state], q: { size: ACTION_GRID, values }, actions: actions[i]! as [number, number][] });
+    panels.push({
+      state: [...state],
+      q: { size: ACTION_GRID, values },
+      actions: actions[i]! as [number, number][],
+    });
   }
   const axis = range(REWARD_GRID, MULTIGOAL_BOUND);
   const shares = evaluation.outcomeShares.map((share) => `${(100 * share).toFixed(0)} %`).join(', ');

@@ -38,7 +38,9 @@ export class Clock {
   /** The dispatch that advances the counters: the last of an iteration or an update. */
   tick({ iterations = 0, updates = 0, policyUpdates = 0 }: Tick): Dispatch {
     const params = { iterations, updates, policy_updates: policyUpdates, ...this.#ring };
-    return this.#gpu.kernel('clock/tick.wgsl').bind({ clock: this.tensor }, { threads: [1], params, label: 'tick' });
+    return this.#gpu
+      .kernel('clock/tick.wgsl')
+      .bind({ clock: this.tensor }, { threads: [1], params, label: 'tick' });
   }
 
   /** Sets the counters from the host, between submits. */

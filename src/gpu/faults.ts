@@ -28,7 +28,8 @@ export class Faults {
    */
   indexOf(name: string): number {
     const index = this.#names.indexOf(name);
-    if (index < 0) throw new Error(`'${name}' is not among the watched quantities ${this.#names.join(', ')}.`);
+    if (index < 0)
+      throw new Error(`'${name}' is not among the watched quantities ${this.#names.join(', ')}.`);
     return index;
   }
 

@@ -40,11 +40,15 @@ export class Gpu {
     this.#instance = instance;
     this.adapter = adapter;
     this.device = device;
-    device.addEventListener('uncapturederror', (event) => {
-      this.#failure ??= new Error(`The GPU refused a command: ${event.error.message}`);
+    device.addEventListener('uncapturederror', ({ error }) => {
+      this.#failure ??=
+        error instanceof GPUOutOfMemoryError
+          ? new UsageError(`The GPU is out of memory (${error.message}): lower --environments or --replay-capacity.`)
+          : new Error(`The GPU refused a command: ${error.message}`);
     });
     void device.lost.then((info) => {
-      if (info.reason !== 'destroyed') this.#failure ??= new Error(`The GPU device was lost: ${info.message}`);
+      if (info.reason !== 'destroyed')
+        this.#failure ??= new Error(`The GPU device was lost: ${info.message}`);
     });
   }
 
@@ -154,7 +158,13 @@ export class Gpu {
     if (data.length > tensor.size) {
       throw new RangeError(`${data.length} numbers do not fit tensor '${tensor.label}' of ${tensor.size}.`);
     }
-    this.device.queue.writeBuffer(tensor.buffer, tensor.offset * 4, data.buffer, data.byteOffset, data.byteLength);
+    this.device.queue.writeBuffer(
+      tensor.buffer,
+      tensor.offset * 4,
+      data.buffer,
+      data.byteOffset,
+      data.byteLength,
+    );
   }
 
   /**
@@ -186,7 +196,9 @@ export class Gpu {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
       this.check();
-      throw new Error(`Reading back from the GPU failed: ${(error as Error).message || 'the device is gone'}.`);
+      throw new Error(
+        `Reading back from the GPU failed: ${(error as Error).message || 'the device is gone'}.`,
+      );
     }
     this.check();
   }

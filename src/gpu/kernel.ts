@@ -26,7 +26,9 @@ export class Kernel {
     const missing = shader.overrides.filter((name) => constants[name] === undefined);
     const unknown = Object.keys(constants).filter((name) => !shader.overrides.includes(name));
     if (missing.length + unknown.length > 0) {
-      throw new Error(`${shader.name} overrides: missing [${missing.join(', ')}], unknown [${unknown.join(', ')}].`);
+      throw new Error(
+        `${shader.name} overrides: missing [${missing.join(', ')}], unknown [${unknown.join(', ')}].`,
+      );
     }
     this.#layout = device.createBindGroupLayout({
       label: shader.name,
@@ -53,7 +55,9 @@ export class Kernel {
     const module = this.#device.createShaderModule({ label: name, code });
     const info = await module.getCompilationInfo();
     if (info.messages.some((message) => message.type === 'error')) {
-      const lines = info.messages.map((m) => `  shaders/${name}:${m.lineNum}:${m.linePos} ${m.type}: ${m.message}`);
+      const lines = info.messages.map(
+        (m) => `  shaders/${name}:${m.lineNum}:${m.linePos} ${m.type}: ${m.message}`,
+      );
       throw new Error(`The WGSL compiler refuses ${name}:\n${lines.join('\n')}`);
     }
     try {
@@ -63,7 +67,7 @@ export class Kernel {
         compute: { module, entryPoint: 'main', constants: { ...constants } },
       });
     } catch (error) {
-      throw new Error(`No pipeline could be made of ${name}: ${(error as Error).message}`);
+      throw new Error(`No pipeline could be made of ${name}: ${(error as Error).message}`, { cause: error });
     }
   }
 
@@ -79,20 +83,28 @@ export class Kernel {
     const missing = names.filter((name) => tensors[name] === undefined);
     const unknown = Object.keys(tensors).filter((name) => !names.includes(name));
     if (missing.length + unknown.length > 0) {
-      throw new Error(`${shader.name} bindings: missing [${missing.join(', ')}], unknown [${unknown.join(', ')}].`);
+      throw new Error(
+        `${shader.name} bindings: missing [${missing.join(', ')}], unknown [${unknown.join(', ')}].`,
+      );
     }
     const [x, y = 1, z = 1] = options.threads;
-    const workgroups = [x, y, z].map((threads, axis) =>
-      Math.ceil(threads / shader.workgroupSize[axis]!),
-    ) as [number, number, number];
+    const workgroups = [x, y, z].map((threads, axis) => Math.ceil(threads / shader.workgroupSize[axis]!)) as [
+      number,
+      number,
+      number,
+    ];
     if (workgroups.some((count) => !(count >= 1 && count <= 65535))) {
-      throw new Error(`${shader.name}: ${workgroups.join(' x ')} workgroups; each axis must have 1 to 65,535.`);
+      throw new Error(
+        `${shader.name}: ${workgroups.join(' x ')} workgroups; each axis must have 1 to 65,535.`,
+      );
     }
     const label = options.label ?? shader.name;
     const params: Record<string, number> = { ...options.params };
     for (const [name, tensor] of Object.entries(tensors)) {
-      if (shader.params?.fields.some((field) => field.name === `${name}_offset`)) params[`${name}_offset`] = tensor.offset;
-      else if (tensor.offset !== 0) throw new Error(`${shader.name} takes no view as '${name}' (${tensor.label}).`);
+      if (shader.params?.fields.some((field) => field.name === `${name}_offset`))
+        params[`${name}_offset`] = tensor.offset;
+      else if (tensor.offset !== 0)
+        throw new Error(`${shader.name} takes no view as '${name}' (${tensor.label}).`);
     }
     const entries = shader.bindings.map(({ index, name }) => ({
       binding: index,

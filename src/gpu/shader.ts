@@ -76,7 +76,9 @@ export function shaderSource(file: string): string {
 export function constantsOf(text: string): Record<string, number> {
   const constants: Record<string, number> = {};
   for (const [, name, product] of text.matchAll(/^const\s+(\w+)\s*=\s*([-\w.\s*]+);/gm)) {
-    const factors = product!.split('*').map((factor) => constants[factor.trim()] ?? Number.parseFloat(factor));
+    const factors = product!
+      .split('*')
+      .map((factor) => constants[factor.trim()] ?? Number.parseFloat(factor));
     constants[name!] = factors.reduce((value, factor) => value * factor, 1);
   }
   return constants;
@@ -138,7 +140,8 @@ function unrollLoops(code: string, constants: Record<string, number>, file: stri
   if (!loop) throw new Error(`shaders/${file}:${line}: '#unroll' needs 'for (var i = 0u; i < N; i++) {'.`);
   const [head, variable, bound] = loop;
   const count = constants[bound!] ?? Number.parseInt(bound!, 10);
-  if (!Number.isInteger(count)) throw new Error(`shaders/${file}:${line}: '${bound}' is not a known constant.`);
+  if (!Number.isInteger(count))
+    throw new Error(`shaders/${file}:${line}: '${bound}' is not a known constant.`);
   const start = at + UNROLL.length + head.length;
   const end = closingBrace(code, start);
   const body = code.slice(start, end);
@@ -163,7 +166,8 @@ function closingBrace(code: string, start: number): number {
   throw new Error('A brace is never closed.');
 }
 
-const BINDING = /@group\(0\)\s*@binding\((\d+)\)\s*var<(uniform|storage)(?:,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g;
+const BINDING =
+  /@group\(0\)\s*@binding\((\d+)\)\s*var<(uniform|storage)(?:,\s*(read|read_write))?>\s*(\w+)\s*:\s*([^;]+);/g;
 
 function reflect(code: string, constants: Record<string, number>, file: string) {
   const bindings = [...code.matchAll(BINDING)]
@@ -175,10 +179,13 @@ function reflect(code: string, constants: Record<string, number>, file: string) 
     }))
     .sort((a, b) => a.index - b.index);
   const overrides = [...code.matchAll(/^override\s+(\w+)\s*:\s*\w+\s*;/gm)].map((match) => match[1]!);
-  const size = /@workgroup_size\(([^)]+)\)/.exec(code)?.[1]?.split(',').map((part) => {
-    const token = part.trim();
-    return constants[token] ?? Number.parseInt(token, 10);
-  });
+  const size = /@workgroup_size\(([^)]+)\)/
+    .exec(code)?.[1]
+    ?.split(',')
+    .map((part) => {
+      const token = part.trim();
+      return constants[token] ?? Number.parseInt(token, 10);
+    });
   if (!size?.every(Number.isInteger)) throw new Error(`shaders/${file} has no literal @workgroup_size.`);
   const [x = 1, y = 1, z = 1] = size;
   const workgroupSize: [number, number, number] = [x, y, z];
@@ -197,7 +204,9 @@ export function structOf(text: string, name: string): Struct | undefined {
   const constants = constantsOf(text);
   const fields: StructField[] = [];
   let end = 0;
-  for (const [, field, type] of body.matchAll(/(\w+)\s*:\s*(f32|u32|i32|vec4f|array<\s*vec4f\s*,\s*\w+\s*>)\s*(?:,|$)/gm)) {
+  for (const [, field, type] of body.matchAll(
+    /(\w+)\s*:\s*(f32|u32|i32|vec4f|array<\s*vec4f\s*,\s*\w+\s*>)\s*(?:,|$)/gm,
+  )) {
     const array = /array<\s*vec4f\s*,\s*(\w+)\s*>/.exec(type!);
     const count = array ? (constants[array[1]!] ?? Number.parseInt(array[1]!, 10)) : 1;
     const columns = array || type === 'vec4f' ? 4 : 1;
@@ -230,7 +239,8 @@ export function packStruct(
   const bytes = new DataView(new ArrayBuffer(struct.size));
   for (const { name, scalar, columns, count, offset } of struct.fields) {
     const numbers = [values[name]!].flat();
-    if (numbers.length > columns * count) throw new Error(`${what}: '${name}' has more than ${columns * count} numbers.`);
+    if (numbers.length > columns * count)
+      throw new Error(`${what}: '${name}' has more than ${columns * count} numbers.`);
     numbers.forEach((number, i) => {
       if (scalar === 'f32') bytes.setFloat32(offset + 4 * i, number, true);
       else if (scalar === 'u32') bytes.setUint32(offset + 4 * i, number, true);

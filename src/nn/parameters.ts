@@ -111,7 +111,13 @@ export class Parameters {
     return flat;
   }
 
-  #scatter(flat: Float32Array, at: number, weights: Float32Array, inputSize: number, outputSize: number): void {
+  #scatter(
+    flat: Float32Array,
+    at: number,
+    weights: Float32Array,
+    inputSize: number,
+    outputSize: number,
+  ): void {
     for (let i = 0; i < inputSize; i++) {
       flat.set(weights.subarray(i * outputSize, (i + 1) * outputSize), at + i * padded(outputSize));
     }

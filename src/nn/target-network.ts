@@ -26,10 +26,12 @@ export class TargetNetwork {
     const parameters = new Parameters(gpu, `${name}-target`, sizes, members);
     this.mlp = new Mlp(gpu, parameters.name, online.spec, members, parameters);
     const size = members * parameters.size;
-    this.update = gpu.kernel('nn/target_update.wgsl').bind(
-      { clock: clock.tensor, online: online.parameters.tensor, averaged: parameters.tensor },
-      { threads: [size], params: { size, interval, tau }, label: `${parameters.name}.update` },
-    );
+    this.update = gpu
+      .kernel('nn/target_update.wgsl')
+      .bind(
+        { clock: clock.tensor, online: online.parameters.tensor, averaged: parameters.tensor },
+        { threads: [size], params: { size, interval, tau }, label: `${parameters.name}.update` },
+      );
   }
 
   /** Makes the target equal to the network it follows, outside the loop. */

@@ -5,6 +5,7 @@ import { UsageError } from '../gpu/errors.ts';
 import { CONFIG_ENTRIES, flagOf, resolveConfig } from '../train/config.ts';
 import { DEFAULTS, PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
+import { parseSeeds, runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
 import { RunFolder } from './run-folder.ts';
 import { evaluationRows, table, trainTable } from './table.ts';
@@ -21,7 +22,10 @@ function buildProgram(): Command {
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
   const adapterOption = () =>
-    new Option('--adapter <name>', 'auto, system or swiftshader (or SOFTQ_ADAPTER); auto takes the fastest there is');
+    new Option(
+      '--adapter <name>',
+      'auto, system or swiftshader (or SOFTQ_ADAPTER); auto takes the fastest there is',
+    );
 
   const trainCommand = program
     .command('train')
@@ -44,12 +48,24 @@ function buildProgram(): Command {
     .option('--json', 'one JSON object on stdout and nothing else there')
     .addOption(adapterOption())
     .action(evaluateAction);
+  program
+    .command('acceptance')
+    .description(
+      'train the multi-goal task on many seeds and judge every metric that needs no exact solution',
+    )
+    .option('--seeds <list>', 'e.g. 100-109 or 1,5,7-9', '100-109')
+    .option('--preset <name>', 'default or tiny', 'default')
+    .option('--environments <n>', "another number of environments than the preset's")
+    .option('--out <file>', 'also write all numbers as JSON')
+    .addOption(adapterOption())
+    .action(acceptanceAction);
   return program;
 }
 
 function describeSetting(key: string): string {
   const entry = CONFIG_ENTRIES[key as keyof typeof CONFIG_ENTRIES];
-  const doc = entry.pipe.map((action) => ('description' in action ? action.description : '')).find(Boolean) ?? '';
+  const doc =
+    entry.pipe.map((action) => ('description' in action ? action.description : '')).find(Boolean) ?? '';
   const value = DEFAULTS[key as keyof typeof DEFAULTS];
   return `${doc} (default ${Array.isArray(value) ? value.join(',') : String(value)})`;
 }
@@ -98,11 +114,14 @@ async function readConfigFile(path: string): Promise<Record<string, unknown>> {
   }
   try {
     const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+      return parsed as Record<string, unknown>;
   } catch {
     // falls through to the sentence below
   }
-  throw new UsageError(`The configuration file '${path}' is not a JSON object of settings: compare a run's config.json.`);
+  throw new UsageError(
+    `The configuration file '${path}' is not a JSON object of settings: compare a run's config.json.`,
+  );
 }
 
 interface EvaluateFlags {
@@ -124,12 +143,53 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, { rollouts, seed });
   if (flags.json) {
     const { environment } = trainer;
-    const outcomes = Object.fromEntries((environment.outcomes ?? []).map((one, i) => [one, evaluation.outcomeShares[i]]));
-    console.log(JSON.stringify({ run: path, checkpoint: name, hash, updates: clock.updates, adapter, seed, ...evaluation, outcomes }));
+    const outcomes = Object.fromEntries(
+      (environment.outcomes ?? []).map((one, i) => [one, evaluation.outcomeShares[i]]),
+    );
+    console.log(
+      JSON.stringify({
+        run: path,
+        checkpoint: name,
+        hash,
+        updates: clock.updates,
+        adapter,
+        seed,
+        ...evaluation,
+        outcomes,
+      }),
+    );
     return;
   }
   const rows = evaluationRows(evaluation, trainer.environment.outcomes ?? []);
-  console.log(table([...rows, ['adapter', adapter], ['checkpoint', `${name} ${hash.slice(0, 16)}`], ['figure', figure]]));
+  console.log(
+    table([
+      ...rows,
+      ['adapter', adapter],
+      ['checkpoint', `${name} ${hash.slice(0, 16)}`],
+      ['figure', figure],
+    ]),
+  );
+}
+
+interface AcceptanceFlags {
+  readonly seeds: string;
+  readonly preset: string;
+  readonly environments?: string;
+  readonly out?: string;
+  readonly adapter?: string;
+}
+
+async function acceptanceAction(flags: AcceptanceFlags): Promise<void> {
+  const { environments, out } = flags;
+  const ok = await runAcceptance({
+    preset: flags.preset,
+    seeds: parseSeeds(flags.seeds),
+    settings:
+      environments === undefined ? {} : { environments: wholeNumber('--environments', environments, 1) },
+    adapter: parseAdapterChoice(flags.adapter),
+    ...(out !== undefined && { out }),
+  });
+  if (!ok) process.exitCode = EXIT.notRight;
 }
 
 function wholeNumber(flag: string, text: string, least: number): number {

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -30,10 +30,9 @@ export function captureNativeStderr<T>(call: () => T): Captured<T> {
   if (process.platform !== 'linux' || process.getActiveResourcesInfo().some((name) => !HARMLESS.has(name))) {
     return { value: call(), text: '' };
   }
-  const original = reopenStderr();
-  if (original === null) return { value: call(), text: '' };
-  const folder = mkdtempSync(join(tmpdir(), 'softq-stderr-'));
-  const file = join(folder, 'stderr');
+  const places = openPlaces();
+  if (places === null) return { value: call(), text: '' };
+  const { folder, file, original } = places;
   try {
     redirect(file);
     let value: T;
@@ -49,11 +48,24 @@ export function captureNativeStderr<T>(call: () => T): Captured<T> {
   }
 }
 
-/** A second descriptor of stderr to restore it from, or null where it cannot be opened again. */
-function reopenStderr(): number | null {
+interface Places {
+  readonly folder: string;
+  /** An empty file to write to. */
+  readonly file: string;
+  /** A second descriptor of stderr, to restore it from. */
+  readonly original: number;
+}
+
+/** Everything that the swap needs, opened before anything is changed; null where something cannot be. */
+function openPlaces(): Places | null {
+  let folder: string | undefined;
   try {
-    return openSync(`/proc/self/fd/${STDERR}`, 'a');
+    folder = mkdtempSync(join(tmpdir(), 'softq-stderr-'));
+    const file = join(folder, 'stderr');
+    writeFileSync(file, '');
+    return { folder, file, original: openSync(`/proc/self/fd/${STDERR}`, 'a') };
   } catch {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
     return null;
   }
 }

@@ -1,7 +1,13 @@
 import { access, appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../gpu/errors.ts';
-import { CheckpointError, decodeCheckpoint, encodeCheckpoint, type PARTS, type Snapshot } from '../train/checkpoint.ts';
+import {
+  CheckpointError,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type PARTS,
+  type Snapshot,
+} from '../train/checkpoint.ts';
 import type { Config } from '../train/config.ts';
 import type { MetricRow } from '../train/metrics.ts';
 
@@ -39,7 +45,9 @@ export class RunFolder {
       }
     } catch (error) {
       const reason = (error as Error).message;
-      throw new UsageError(`No run folder can be made in '${parent}' (${reason}): name a writable one with --runs.`);
+      throw new UsageError(
+        `No run folder can be made in '${parent}' (${reason}): name a writable one with --runs.`,
+      );
     }
   }
 
@@ -48,11 +56,20 @@ export class RunFolder {
    * @throws UsageError if it is not a run folder.
    */
   static async open(path: string): Promise<RunFolder> {
-    const isFolder = await stat(path).then((entry) => entry.isDirectory()).catch(() => false);
-    if (!isFolder) throw new UsageError(`'${path}' is not a folder: name a run folder such as runs/multigoal-default-s0-1.`);
-    const isRun = await access(join(path, 'config.json')).then(() => true).catch(() => false);
+    const isFolder = await stat(path)
+      .then((entry) => entry.isDirectory())
+      .catch(() => false);
+    if (!isFolder)
+      throw new UsageError(
+        `'${path}' is not a folder: name a run folder such as runs/multigoal-default-s0-1.`,
+      );
+    const isRun = await access(join(path, 'config.json'))
+      .then(() => true)
+      .catch(() => false);
     if (!isRun) {
-      throw new UsageError(`'${path}' is not a run folder (it has no config.json): name one that 'softq train' made.`);
+      throw new UsageError(
+        `'${path}' is not a run folder (it has no config.json): name one that 'softq train' made.`,
+      );
     }
     return new RunFolder(path);
   }
@@ -66,8 +83,13 @@ export class RunFolder {
   }
 
   /** Appends rows to `metrics.jsonl`, one JSON object a line. */
-  async appendMetrics(rows: readonly MetricRow[], extra: (row: MetricRow) => Record<string, number>): Promise<void> {
-    const lines = rows.map((row) => JSON.stringify({ global_step: row.updates, ...extra(row), ...finite(row.values) }));
+  async appendMetrics(
+    rows: readonly MetricRow[],
+    extra: (row: MetricRow) => Record<string, number>,
+  ): Promise<void> {
+    const lines = rows.map((row) =>
+      JSON.stringify({ global_step: row.updates, ...extra(row), ...finite(row.values) }),
+    );
     if (lines.length > 0) await appendFile(join(this.path, 'metrics.jsonl'), `${lines.join('\n')}\n`);
   }
 
@@ -118,7 +140,9 @@ export class RunFolder {
       try {
         return new Uint8Array(await readFile(join(this.path, chosen, file)));
       } catch (error) {
-        throw new CheckpointError(`${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+        throw new CheckpointError(
+          `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+        );
       }
     };
     try {
@@ -127,7 +151,9 @@ export class RunFolder {
       if (!(error instanceof CheckpointError)) throw error;
       const others = all.filter((other) => other !== chosen);
       const way = others.length > 0 ? `use --checkpoint ${others.at(-1)}` : 'train again';
-      throw new UsageError(`Checkpoint '${join(this.path, chosen)}' cannot be used: ${error.message}; ${way}.`);
+      throw new UsageError(
+        `Checkpoint '${join(this.path, chosen)}' cannot be used: ${error.message}; ${way}.`,
+      );
     }
   }
 }

@@ -34,7 +34,10 @@ export function evaluationRows(evaluation: Evaluation, outcomes: readonly string
 export function trainTable(result: TrainResult, outcomes: readonly string[]): string {
   return table([
     ...evaluationRows(result.evaluation, outcomes),
-    ['updates/s', `${result.updatesPerSecond.toFixed(0)} (${result.updates} in ${result.seconds.toFixed(1)} s)`],
+    [
+      'updates/s',
+      `${result.updatesPerSecond.toFixed(0)} (${result.updates} in ${result.seconds.toFixed(1)} s)`,
+    ],
     ['environment steps/s', result.environmentStepsPerSecond.toFixed(0)],
     ['GPU memory', `${mebibytes(result.gpuMemoryBytes)} MiB`],
     ['adapter', result.adapter],

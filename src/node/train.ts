@@ -38,7 +38,10 @@ export async function openGpu(choice: AdapterChoice): Promise<{ gpu: Gpu; name: 
  * An interrupt (Ctrl-C) ends training early and keeps everything made so far.
  * @throws UsageError for a configuration that does not fit the machine; DivergenceError when numbers stop being finite.
  */
-export async function train(config: Config, options: { adapter: AdapterChoice; parent: string }): Promise<TrainResult> {
+export async function train(
+  config: Config,
+  options: { adapter: AdapterChoice; parent: string },
+): Promise<TrainResult> {
   const { gpu, name: adapter } = await openGpu(options.adapter);
   const trainer = await Trainer.create(gpu, config);
   const folder = await RunFolder.create(options.parent, config);
@@ -115,7 +118,11 @@ export async function evaluateRun(
   const evaluation = evaluator.summarise(rollouts);
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
   const name = folder.path.split(/[\\/]/).at(-1)!;
-  const svg = await drawFigure1(evaluator, { name, config, temperature, rollouts, evaluation }, createDocument());
+  const svg = await drawFigure1(
+    evaluator,
+    { name, config, temperature, rollouts, evaluation },
+    createDocument(),
+  );
   await folder.writeFile('evaluation.json', `${JSON.stringify({ ...options, ...evaluation }, null, 2)}\n`);
   await folder.writeFile('figure1.svg', svg);
   return { evaluation, figure: await folder.writeFile('figure1.png', svgToPng(svg)) };

@@ -74,7 +74,9 @@ export class Proposal {
   #policyHalf(gpu: Gpu, options: ProposalOptions, sizes: Record<string, number>): Program {
     const { members, states, particles, actionSize, clock, seeds, policy } = options;
     if (particles % 2 !== 0) {
-      throw new UsageError(`The proposal 'mixture' needs an even number of value particles, not ${particles}.`);
+      throw new UsageError(
+        `The proposal 'mixture' needs an even number of value particles, not ${particles}.`,
+      );
     }
     const centres = particles / 2;
     const draw = policy.draw('proposal.policy', {

@@ -40,7 +40,13 @@ export class ReplayBuffer {
   /** @throws UsageError naming the largest capacity when the ring does not fit one binding of this adapter. */
   constructor(
     gpu: Gpu,
-    options: { members: number; capacity: number; observationSize: number; actionSize: number; label?: string },
+    options: {
+      members: number;
+      capacity: number;
+      observationSize: number;
+      actionSize: number;
+      label?: string;
+    },
   ) {
     const { members, capacity, observationSize, actionSize, label = 'replay' } = options;
     this.#gpu = gpu;

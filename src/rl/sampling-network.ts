@@ -112,7 +112,16 @@ export class SamplingNetwork {
    * Squashes a draw of particles, fixed ones first: all actions, and the critic's rows [s, a] of the fixed ones.
    * `observation` (R, states, S), `stateAction` (R, M, states, padded(S + A)).
    */
-  squash(draw: Draw, options: { observation: Tensor; actions: Tensor; stateAction: Tensor; states: number; fixedParticles: number }): Program {
+  squash(
+    draw: Draw,
+    options: {
+      observation: Tensor;
+      actions: Tensor;
+      stateAction: Tensor;
+      states: number;
+      fixedParticles: number;
+    },
+  ): Program {
     const { observation, actions, stateAction, states, fixedParticles } = options;
     const { observationSize, actionSize, members } = this.spec;
     return program('squash', [

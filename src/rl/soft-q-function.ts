@@ -59,7 +59,12 @@ export class SoftQFunction {
   }
 
   /** Eq. 10: y = reward + discount * soft value of s' under the target network. Fills `value` and `tdTarget` (R, B). */
-  tdTarget(batch: Batch, proposal: Proposal, backup: BackupOptions, out: { value: Tensor; tdTarget: Tensor }): Program {
+  tdTarget(
+    batch: Batch,
+    proposal: Proposal,
+    backup: BackupOptions,
+    out: { value: Tensor; tdTarget: Tensor },
+  ): Program {
     const particles = proposal.logDensity.size / (batch.size * this.spec.members);
     const pass = this.target.mlp.pass('q-target', batch.size * particles, proposal.rows);
     const softValue = this.#gpu.kernel('rl/td_target.wgsl').bind(
@@ -74,7 +79,12 @@ export class SoftQFunction {
       },
       {
         threads: [batch.size, this.spec.members],
-        params: { states: batch.size, particles, discount: backup.discount, reward_scale: backup.rewardScale },
+        params: {
+          states: batch.size,
+          particles,
+          discount: backup.discount,
+          reward_scale: backup.rewardScale,
+        },
       },
     );
     return program('tdTarget', [pass.forward(), softValue]);
@@ -102,7 +112,11 @@ export class SoftQFunction {
         params: { rows: prediction.rows, fault_index: this.#faults.indexOf('critic loss') },
       },
     );
-    return program('regress', [prediction.forward(), tdLoss, prediction.backward({ outputGrad, parameterGrad })]);
+    return program('regress', [
+      prediction.forward(),
+      tdLoss,
+      prediction.backward({ outputGrad, parameterGrad }),
+    ]);
   }
 
   /** dQ/da at `rows` state-action rows, with the online parameters; parameters get no gradient. */
@@ -117,7 +131,10 @@ export class SoftQFunction {
       stateAction: pass.input,
       value: pass.output,
       gradient,
-      program: program('actionGradient', [pass.forward(), pass.backward({ outputGrad, inputGrad: gradient })]),
+      program: program('actionGradient', [
+        pass.forward(),
+        pass.backward({ outputGrad, inputGrad: gradient }),
+      ]),
     };
   }
 }

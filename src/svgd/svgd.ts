@@ -75,7 +75,12 @@ export class Svgd {
     const { members, states, fixedParticles, updatedParticles } = options;
     this.#gpu = gpu;
     this.#options = options;
-    this.squaredDistances = gpu.tensor('svgd.squaredDistances', [members, states, fixedParticles, updatedParticles]);
+    this.squaredDistances = gpu.tensor('svgd.squaredDistances', [
+      members,
+      states,
+      fixedParticles,
+      updatedParticles,
+    ]);
     this.bandwidth = gpu.tensor('svgd.bandwidth', [members, states]);
   }
 
@@ -97,7 +102,10 @@ export class Svgd {
     return program('svgd', [
       this.#gpu
         .kernel('svgd/squared_distances.wgsl')
-        .bind({ positions, squared_distances: squaredDistances }, { threads: [states * pairs, members], params: shape }),
+        .bind(
+          { positions, squared_distances: squaredDistances },
+          { threads: [states * pairs, members], params: shape },
+        ),
       this.#gpu.kernel('svgd/median_bandwidth.wgsl').bind(
         { squared_distances: squaredDistances, bandwidth },
         {
@@ -112,7 +120,7 @@ export class Svgd {
       ),
       this.#gpu.kernel('svgd/stein_direction.wgsl', { constants: { DIRECTION: code } }).bind(
         {
-          positions,
+          pre_tanh: preTanh,
           actions,
           squared_distances: squaredDistances,
           bandwidth,

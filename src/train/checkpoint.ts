@@ -75,7 +75,8 @@ export async function decodeCheckpoint(
     try {
       arrays[part] = decodeSafetensors(bytes);
     } catch (error) {
-      if (error instanceof SafetensorsError) throw new CheckpointError(`${file} is damaged: ${error.message}`);
+      if (error instanceof SafetensorsError)
+        throw new CheckpointError(`${file} is damaged: ${error.message}`);
       throw error;
     }
   }
@@ -93,7 +94,9 @@ function parseManifest(bytes: Uint8Array): Manifest {
   }
   const { formatVersion, hash, sha256, clock, config } = manifest ?? {};
   if (formatVersion !== FORMAT_VERSION) {
-    throw new CheckpointError(`checkpoint.json has format version ${String(formatVersion)}, not ${FORMAT_VERSION}`);
+    throw new CheckpointError(
+      `checkpoint.json has format version ${String(formatVersion)}, not ${FORMAT_VERSION}`,
+    );
   }
   if (typeof hash !== 'string' || !sha256 || !clock || !config) {
     throw new CheckpointError('checkpoint.json is damaged: an entry is missing');

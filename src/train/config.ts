@@ -5,11 +5,21 @@ import { UsageError } from '../gpu/errors.ts';
 import { DEFAULTS, PRESETS, type PresetName } from './presets.ts';
 
 const count = (least: number, doc: string) =>
-  v.pipe(v.number(), v.integer('must be a whole number'), v.minValue(least, `must be at least ${least}`), v.description(doc));
+  v.pipe(
+    v.number(),
+    v.integer('must be a whole number'),
+    v.minValue(least, `must be at least ${least}`),
+    v.description(doc),
+  );
 const positive = (doc: string) =>
   v.pipe(v.number(), v.finite('must be finite'), v.gtValue(0, 'must be greater than 0'), v.description(doc));
 const share = (doc: string) =>
-  v.pipe(v.number(), v.minValue(0, 'must be at least 0'), v.maxValue(1, 'must be at most 1'), v.description(doc));
+  v.pipe(
+    v.number(),
+    v.minValue(0, 'must be at least 0'),
+    v.maxValue(1, 'must be at most 1'),
+    v.description(doc),
+  );
 const choice = <const T extends readonly string[]>(options: T, doc: string) =>
   v.pipe(v.picklist(options, `must be one of ${options.join(', ')}`), v.description(doc));
 
@@ -32,7 +42,10 @@ export const CONFIG_ENTRIES = {
   updates: count(1, 'Gradient steps in all.'),
   updatesPerStep: count(1, 'Gradient steps after each step of the environments.'),
   warmupTransitions: count(1, 'Transitions collected at random before the first update.'),
-  criticFirstUpdates: count(0, 'Updates of the critic alone, acting at random, before the sampling network starts.'),
+  criticFirstUpdates: count(
+    0,
+    'Updates of the critic alone, acting at random, before the sampling network starts.',
+  ),
   randomShare: share('Share of the environments that always act uniformly at random.'),
   temperature: positive('Temperature alpha in raw reward units: how much a nat of entropy is worth.'),
   finalTemperature: v.pipe(
@@ -40,12 +53,21 @@ export const CONFIG_ENTRIES = {
     v.description('Temperature at the end of the schedule, reached geometrically; null keeps it constant.'),
   ),
   temperatureUpdates: count(1, 'Updates that the temperature schedule takes.'),
-  rewardScale: positive('The networks learn in units of reward times this; the optimum does not depend on it.'),
+  rewardScale: positive(
+    'The networks learn in units of reward times this; the optimum does not depend on it.',
+  ),
   discount: v.pipe(share('Discount gamma.'), v.ltValue(1, 'must be below 1')),
   batchSize: count(1, 'Transitions in a minibatch (B).'),
   replayCapacity: count(1, 'Transitions that the replay buffer keeps.'),
   hidden: v.pipe(
-    v.array(v.pipe(v.number(), v.integer('must be whole numbers'), v.minValue(1, 'must be at least 1'), v.maxValue(512, 'must be at most 512'))),
+    v.array(
+      v.pipe(
+        v.number(),
+        v.integer('must be whole numbers'),
+        v.minValue(1, 'must be at least 1'),
+        v.maxValue(512, 'must be at most 512'),
+      ),
+    ),
     v.minLength(1, 'needs 1 to 4 layers'),
     v.maxLength(4, 'needs 1 to 4 layers'),
     v.description('Widths of the hidden layers of both networks.'),
@@ -59,15 +81,40 @@ export const CONFIG_ENTRIES = {
   mixtureSpread: positive("Deviation, before the squash, of the proposal 'mixture' around policy particles."),
   fixedParticles: count(1, 'Particles at which the energy gradient is taken (M, eq. 13).'),
   updatedParticles: count(1, 'Particles that the Stein direction moves (K, eq. 14).'),
-  stein: choice(['tanh-kernel', 'raw', 'released'], 'Coordinates of the Stein direction; released is the published, biased one.'),
-  bandwidth: choice(['code', 'paper', 'plus-one'], 'Rule for the bandwidth of the kernel: median / log M, median / 2 log(M+1), or median / log(M+1).'),
+  stein: choice(
+    ['tanh-kernel', 'raw', 'released'],
+    'Coordinates of the Stein direction; released is the published, biased one.',
+  ),
+  bandwidth: choice(
+    ['code', 'paper', 'plus-one'],
+    'Rule for the bandwidth of the kernel: median / log M, median / 2 log(M+1), or median / log(M+1).',
+  ),
   bandwidthFloor: positive('Smallest bandwidth.'),
-  repulsion: v.pipe(v.boolean(), v.description('Whether particles repel each other; without it they collapse onto modes.')),
-  targetTau: v.pipe(positive('How far the target network moves at a time; 1 is a hard copy.'), v.maxValue(1, 'must be at most 1')),
+  repulsion: v.pipe(
+    v.boolean(),
+    v.description('Whether particles repel each other; without it they collapse onto modes.'),
+  ),
+  targetTau: v.pipe(
+    positive('How far the target network moves at a time; 1 is a hard copy.'),
+    v.maxValue(1, 'must be at most 1'),
+  ),
   targetInterval: count(1, 'Updates between two moves of the target network.'),
-  updateOrder: choice(['simultaneous', 'sequential'], 'Whether the actor sees the critic as it was or as just updated.'),
-  noiseTheta: v.pipe(v.number(), v.minValue(0, 'must be at least 0'), v.maxValue(1, 'must be at most 1'), v.description('Pull of the Ornstein-Uhlenbeck noise added to actions.')),
-  noiseSigma: v.pipe(v.number(), v.minValue(0, 'must be at least 0'), v.finite('must be finite'), v.description('Step of the Ornstein-Uhlenbeck noise added to actions; 0 adds none.')),
+  updateOrder: choice(
+    ['simultaneous', 'sequential'],
+    'Whether the actor sees the critic as it was or as just updated.',
+  ),
+  noiseTheta: v.pipe(
+    v.number(),
+    v.minValue(0, 'must be at least 0'),
+    v.maxValue(1, 'must be at most 1'),
+    v.description('Pull of the Ornstein-Uhlenbeck noise added to actions.'),
+  ),
+  noiseSigma: v.pipe(
+    v.number(),
+    v.minValue(0, 'must be at least 0'),
+    v.finite('must be finite'),
+    v.description('Step of the Ornstein-Uhlenbeck noise added to actions; 0 adds none.'),
+  ),
   checkpointEvery: count(1, 'Updates between two checkpoints.'),
 } as const;
 
@@ -89,13 +136,17 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
   const name = (given['preset'] ?? 'default') as PresetName;
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (!preset) {
-    throw new UsageError(`There is no preset '${String(name)}'; there is ${Object.keys(PRESETS).join(', ')}.`);
+    throw new UsageError(
+      `There is no preset '${String(name)}'; there is ${Object.keys(PRESETS).join(', ')}.`,
+    );
   }
   const result = v.safeParse(ConfigSchema, { ...DEFAULTS, ...preset.values, preset: name, ...given });
   if (!result.success) throw new UsageError(result.issues.map(sentence).join(' '));
   const config = result.output;
   if (!environmentNames().includes(config.environment)) {
-    throw new UsageError(`There is no environment '${config.environment}'; there is ${environmentNames().join(', ')}.`);
+    throw new UsageError(
+      `There is no environment '${config.environment}'; there is ${environmentNames().join(', ')}.`,
+    );
   }
   if (config.environments > config.replayCapacity) {
     throw new UsageError(
@@ -117,5 +168,7 @@ function sentence(issue: v.BaseIssue<unknown>): string {
 }
 
 function expectation(issue: v.BaseIssue<unknown>): string {
-  return issue.expected === 'Array' ? 'a list of numbers such as 64,64' : `a ${issue.expected ?? 'valid value'}`;
+  return issue.expected === 'Array'
+    ? 'a list of numbers such as 64,64'
+    : `a ${issue.expected ?? 'valid value'}`;
 }

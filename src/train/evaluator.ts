@@ -50,7 +50,12 @@ export class Evaluator {
   #probes: Probes | undefined;
 
   /** Evaluates with `rollouts` episodes; the same seed gives the same start states and noise every time. */
-  constructor(gpu: Gpu, algorithm: SoftQLearning, environment: Environment, options: { rollouts: number; seed: number }) {
+  constructor(
+    gpu: Gpu,
+    algorithm: SoftQLearning,
+    environment: Environment,
+    options: { rollouts: number; seed: number },
+  ) {
     const { rollouts, seed } = options;
     const { observationSize, actionSize, maxEpisodeSteps } = environment.spec;
     this.#gpu = gpu;
@@ -60,9 +65,20 @@ export class Evaluator {
     const members = 1;
     const seeds = gpu.tensorOf('evaluation.seeds', Uint32Array.of(random(seed, STREAM_EVALUATION, 0, 0)[0]));
     const capacity = rollouts * maxEpisodeSteps;
-    this.#replay = new ReplayBuffer(gpu, { members, capacity, observationSize, actionSize, label: 'evaluation' });
+    this.#replay = new ReplayBuffer(gpu, {
+      members,
+      capacity,
+      observationSize,
+      actionSize,
+      label: 'evaluation',
+    });
     this.#clock = new Clock(gpu, { transitions: rollouts, capacity });
-    this.#env = new VectorEnv(gpu, environment, { environments: rollouts, members, seeds, clock: this.#clock });
+    this.#env = new VectorEnv(gpu, environment, {
+      environments: rollouts,
+      members,
+      seeds,
+      clock: this.#clock,
+    });
     const action = gpu.tensor('evaluation.action', [members, rollouts, actionSize]);
     const source = { clock: this.#clock, seeds };
     const { samplingNetwork } = algorithm;
@@ -71,7 +87,10 @@ export class Evaluator {
       { observation: this.#env.observation, states: rollouts, particles: 1, use: 'evaluation' },
       source,
     );
-    const act = samplingNetwork.act({ preTanh: draw.preTanh, action, states: rollouts, randomEnvironments: 0 }, source);
+    const act = samplingNetwork.act(
+      { preTanh: draw.preTanh, action, states: rollouts, randomEnvironments: 0 },
+      source,
+    );
     const step = program('evaluate', [
       draw.program,
       act,
@@ -94,7 +113,10 @@ export class Evaluator {
       const observations: number[][] = [];
       let total = 0;
       for (let step = 0; ; step++) {
-        const record = ring.subarray((step * this.#rollouts + env) * size, (step * this.#rollouts + env + 1) * size);
+        const record = ring.subarray(
+          (step * this.#rollouts + env) * size,
+          (step * this.#rollouts + env + 1) * size,
+        );
         if (step === 0) observations.push([...record.subarray(0, s)]);
         observations.push([...record.subarray(next, next + s)]);
         total += record[s + a]!;
@@ -109,7 +131,8 @@ export class Evaluator {
 
   /** The numbers of a set of rollouts. */
   summarise(rollouts: readonly Rollout[]): Evaluation {
-    const mean = (f: (rollout: Rollout) => number) => rollouts.reduce((sum, one) => sum + f(one), 0) / rollouts.length;
+    const mean = (f: (rollout: Rollout) => number) =>
+      rollouts.reduce((sum, one) => sum + f(one), 0) / rollouts.length;
     const outcomes = this.#environment.outcomes ?? [];
     const outcomeShares = outcomes.map((_, i) => mean(({ outcome }) => (outcome === i ? 1 : 0)));
     return {
@@ -141,7 +164,9 @@ export class Evaluator {
       await this.#gpu.run(probes.policy);
       const u = await this.#gpu.read(probes.preTanh);
       part.forEach((_, i) => {
-        actions.push(Array.from({ length: actionSize }, (__, d) => Math.tanh(u[i * padded(actionSize) + d]!)));
+        actions.push(
+          Array.from({ length: actionSize }, (__, d) => Math.tanh(u[i * padded(actionSize) + d]!)),
+        );
       });
     }
     return states.map((_, i) => actions.slice(i * perState, (i + 1) * perState));
@@ -169,7 +194,11 @@ export class Evaluator {
     if (this.#probes) return this.#probes;
     const gpu = this.#gpu;
     const { samplingNetwork, softQ } = this.#algorithm;
-    const observation = gpu.tensor('probe.observation', [1, PROBE_ROWS, this.#environment.spec.observationSize]);
+    const observation = gpu.tensor('probe.observation', [
+      1,
+      PROBE_ROWS,
+      this.#environment.spec.observationSize,
+    ]);
     const seeds = gpu.tensorOf('probe.seeds', Uint32Array.of(STREAM_EVALUATION));
     const draw = samplingNetwork.draw(
       'probe.policy',
@@ -202,6 +231,9 @@ interface Probes {
 export function relativeEntropy(shares: readonly number[]): number {
   const total = shares.reduce((sum, share) => sum + share, 0);
   if (total === 0 || shares.length < 2) return 0;
-  const entropy = shares.reduce((sum, share) => (share > 0 ? sum - (share / total) * Math.log(share / total) : sum), 0);
+  const entropy = shares.reduce(
+    (sum, share) => (share > 0 ? sum - (share / total) * Math.log(share / total) : sum),
+    0,
+  );
   return entropy / Math.log(shares.length);
 }

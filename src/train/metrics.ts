@@ -32,7 +32,11 @@ export class Metrics {
   readonly #members: number;
   #lastUpdates = 0;
 
-  constructor(gpu: Gpu, metrics: readonly Metric[], options: { clock: Clock; faults: Faults; members: number; interval: number }) {
+  constructor(
+    gpu: Gpu,
+    metrics: readonly Metric[],
+    options: { clock: Clock; faults: Faults; members: number; interval: number },
+  ) {
     const { clock, faults, members, interval } = options;
     this.#gpu = gpu;
     this.#metrics = metrics;
@@ -71,7 +75,10 @@ export class Metrics {
 
   /** Rows recorded since the last call, oldest first, and the first fault if a number stopped being finite. */
   async read(): Promise<{ rows: MetricRow[]; fault: Fault | undefined }> {
-    const [words, faultWords] = await Promise.all([this.#gpu.read(this.#rows), this.#gpu.read(this.#faults.tensor)]);
+    const [words, faultWords] = await Promise.all([
+      this.#gpu.read(this.#rows),
+      this.#gpu.read(this.#faults.tensor),
+    ]);
     const bits = new Uint32Array(words.buffer);
     const floats = new Float32Array(words.buffer);
     const width = HEAD + this.#metrics.length;

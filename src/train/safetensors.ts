@@ -14,7 +14,8 @@ export class SafetensorsError extends Error {
  * header length (u64, little-endian), JSON header padded with spaces to a multiple of 8, data.
  */
 export function encodeSafetensors(arrays: readonly NamedArray[]): Uint8Array<ArrayBuffer> {
-  const header: Record<string, { dtype: 'F32'; shape: readonly number[]; data_offsets: [number, number] }> = {};
+  const header: Record<string, { dtype: 'F32'; shape: readonly number[]; data_offsets: [number, number] }> =
+    {};
   let end = 0;
   for (const { name, shape, data } of arrays) {
     const begin = end;
@@ -51,7 +52,11 @@ export function decodeSafetensors(bytes: Uint8Array): NamedArray[] {
   let covered = 0;
   const arrays = entries.map(({ name, shape, begin, end }) => {
     const numbers = shape.reduce((product, length) => product * BigInt(length), 1n);
-    if (begin !== covered || BigInt(end - begin) !== numbers * BigInt(BYTES_PER_NUMBER) || end > data.length) {
+    if (
+      begin !== covered ||
+      BigInt(end - begin) !== numbers * BigInt(BYTES_PER_NUMBER) ||
+      end > data.length
+    ) {
       throw new SafetensorsError(`the range of '${name}' does not fit its shape or the file`);
     }
     covered = end;
@@ -91,7 +96,8 @@ function parseEntry(name: string, entry: unknown): HeaderEntry {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
   if (dtype !== 'F32') throw new SafetensorsError(`'${name}' is of type ${String(dtype)}, not F32`);
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw new SafetensorsError(`the shape of '${name}' is not one`);
+  if (!Array.isArray(shape) || !shape.every(isCount))
+    throw new SafetensorsError(`the shape of '${name}' is not one`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
     throw new SafetensorsError(`the range of '${name}' is not one`);
   }

@@ -3,10 +3,11 @@ import { randomEnvironmentsOf, SoftQLearning } from '../algorithms/soft-q-learni
 import { environmentOf, type Environment } from '../envs/environment.ts';
 import { VectorEnv } from '../envs/vector-env.ts';
 import { Clock } from '../gpu/clock.ts';
+import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
-import { view, type Tensor } from '../gpu/tensor.ts';
+import { padded, view, type Tensor } from '../gpu/tensor.ts';
 import type { NamedArray } from '../nn/parameters.ts';
 import { ReplayBuffer } from '../rl/replay-buffer.ts';
 import type { Snapshot } from './checkpoint.ts';
@@ -71,6 +72,7 @@ export class Trainer {
     const { observationSize, actionSize } = this.environment.spec;
     const { environments, replayCapacity } = config;
     const members = 1;
+    requireRoom(gpu, config);
     const seeds = gpu.tensorOf('seeds', Uint32Array.of(config.seed));
     this.replay = new ReplayBuffer(gpu, { members, capacity: replayCapacity, observationSize, actionSize });
     this.clock = new Clock(gpu, { transitions: environments, capacity: replayCapacity });
@@ -260,5 +262,22 @@ export class Trainer {
       field('charts/episodic_length', EPISODE['LAST_LENGTH']!),
       field('charts/success', EPISODE['LAST_TERMINATED']!),
     ];
+  }
+}
+
+/**
+ * @throws UsageError naming the limit when the widest activation of the acting pass does not fit one binding.
+ */
+function requireRoom(gpu: Gpu, { environments, hidden }: Config): void {
+  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = gpu.device.limits;
+  const widest = padded(Math.max(...hidden));
+  const byMemory = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * widest));
+  // One invocation an environment in the narrowest workgroups that run over environments.
+  const most = Math.min(byMemory, 64 * maxComputeWorkgroupsPerDimension);
+  if (environments > most) {
+    throw new UsageError(
+      `${environments} environments are too many for this adapter: with hidden layers of ${widest} one storage binding ` +
+        `(maxStorageBufferBindingSize ${maxStorageBufferBindingSize}) holds at most ${most}; lower --environments.`,
+    );
   }
 }

@@ -9,7 +9,9 @@ const gpuOf = useGpu();
 
 const draw = (stream: number, i: number) => 2 * uniform(random(7, stream, 0, i)[0]) - 1;
 const matrix = (stream: number, rows: number, columns: number) =>
-  Array.from({ length: rows }, (_, r) => Float32Array.from({ length: columns }, (_, c) => draw(stream, r * columns + c)));
+  Array.from({ length: rows }, (_, r) =>
+    Float32Array.from({ length: columns }, (_, c) => draw(stream, r * columns + c)),
+  );
 
 /** Float32 parameters as the oracle wants them: W1, b1, W2, ... without padding, for one member. */
 function oracleParameters(mlp: Mlp, flat: Float32Array, member: number): number[] {
@@ -28,55 +30,72 @@ const CASES: { spec: MlpSpec; rows: number; members: number }[] = [
   { spec: { inputSize: 4, hidden: [64, 64], outputSize: 1, activation: 'relu' }, rows: 64, members: 1 },
   { spec: { inputSize: 6, hidden: [64, 64], outputSize: 2, activation: 'relu' }, rows: 257, members: 2 },
   { spec: { inputSize: 7, hidden: [13, 29, 5], outputSize: 3, activation: 'tanh' }, rows: 31, members: 3 },
-  { spec: { inputSize: 5, hidden: [17, 9, 11, 6], outputSize: 11, activation: 'relu' }, rows: 97, members: 1 },
+  {
+    spec: { inputSize: 5, hidden: [17, 9, 11, 6], outputSize: 11, activation: 'relu' },
+    rows: 97,
+    members: 1,
+  },
   { spec: { inputSize: 256, hidden: [512], outputSize: 9, activation: 'tanh' }, rows: 19, members: 1 },
 ];
 
 describe('Mlp', () => {
-  test.each(CASES)('forward and backward agree with float64: $spec, $rows rows, $members members', async (one) => {
-    const { spec, rows, members } = one;
-    const gpu = gpuOf();
-    const mlp = new Mlp(gpu, 'net', spec, members);
-    mlp.parameters.initialise(
-      Array.from({ length: members }, (_, i) => 11 + i),
-      0,
-    );
-    const x = Array.from({ length: members }, (_, m) => matrix(1 + m, rows, spec.inputSize));
-    const dy = Array.from({ length: members }, (_, m) => matrix(50 + m, rows, spec.outputSize));
-    const pass = mlp.pass('pass', rows);
-    const outputGrad = pass.gradTensor('outputGrad', spec.outputSize);
-    const inputGrad = pass.gradTensor('inputGrad', spec.inputSize);
-    const parameterGrad = pass.parameterGradient();
-    gpu.write(pass.input, padRows(x.flat()));
-    gpu.write(outputGrad, padRows(dy.flat()));
-    // Biases are zero after initialisation, which would hide a wrong bias offset.
-    const flat = (await gpu.read(mlp.parameters.tensor)).slice();
-    for (let member = 0; member < members; member++) {
-      for (const { bias, outputSize } of mlp.parameters.layers) {
-        for (let i = 0; i < outputSize; i++) flat[member * mlp.parameters.size + bias + i] = 0.3 * draw(99, i);
+  test.each(CASES)(
+    'forward and backward agree with float64: $spec, $rows rows, $members members',
+    async (one) => {
+      const { spec, rows, members } = one;
+      const gpu = gpuOf();
+      const mlp = new Mlp(gpu, 'net', spec, members);
+      mlp.parameters.initialise(
+        Array.from({ length: members }, (_, i) => 11 + i),
+        0,
+      );
+      const x = Array.from({ length: members }, (_, m) => matrix(1 + m, rows, spec.inputSize));
+      const dy = Array.from({ length: members }, (_, m) => matrix(50 + m, rows, spec.outputSize));
+      const pass = mlp.pass('pass', rows);
+      const outputGrad = pass.gradTensor('outputGrad', spec.outputSize);
+      const inputGrad = pass.gradTensor('inputGrad', spec.inputSize);
+      const parameterGrad = pass.parameterGradient();
+      gpu.write(pass.input, padRows(x.flat()));
+      gpu.write(outputGrad, padRows(dy.flat()));
+      // Biases are zero after initialisation, which would hide a wrong bias offset.
+      const flat = (await gpu.read(mlp.parameters.tensor)).slice();
+      for (let member = 0; member < members; member++) {
+        for (const { bias, outputSize } of mlp.parameters.layers) {
+          for (let i = 0; i < outputSize; i++)
+            flat[member * mlp.parameters.size + bias + i] = 0.3 * draw(99, i);
+        }
       }
-    }
-    gpu.write(mlp.parameters.tensor, flat);
-    await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
+      gpu.write(mlp.parameters.tensor, flat);
+      await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
 
-    const y = unpadRows(await gpu.read(pass.output), spec.outputSize);
-    const dx = unpadRows(await gpu.read(inputGrad), spec.inputSize);
-    const partial = await gpu.read(parameterGrad.tensor);
-    const { size } = mlp.parameters;
-    const summed = new Float32Array(members * size);
-    for (let m = 0; m < members; m++) {
-      for (let s = 0; s < parameterGrad.splits; s++) {
-        for (let i = 0; i < size; i++) summed[m * size + i]! += partial[(m * parameterGrad.splits + s) * size + i]!;
+      const y = unpadRows(await gpu.read(pass.output), spec.outputSize);
+      const dx = unpadRows(await gpu.read(inputGrad), spec.inputSize);
+      const partial = await gpu.read(parameterGrad.tensor);
+      const { size } = mlp.parameters;
+      const summed = new Float32Array(members * size);
+      for (let m = 0; m < members; m++) {
+        for (let s = 0; s < parameterGrad.splits; s++) {
+          for (let i = 0; i < size; i++)
+            summed[m * size + i]! += partial[(m * parameterGrad.splits + s) * size + i]!;
+        }
       }
-    }
-    for (let m = 0; m < members; m++) {
-      const oracle = { sizes: mlpSizes(spec), hidden: spec.activation, parameters: oracleParameters(mlp, flat, m) };
-      const reference = mlpBackward(oracle, x[m]!, dy[m]!);
-      expectClose(y.slice(m * rows, (m + 1) * rows).flat(), mlpForward(oracle, x[m]!).flat(), LINEAR_ALGEBRA);
-      expectClose(dx.slice(m * rows, (m + 1) * rows).flat(), reference.inputGrad.flat(), LINEAR_ALGEBRA);
-      expectClose(oracleParameters(mlp, summed, m), reference.parameterGrad, LINEAR_ALGEBRA);
-    }
-  });
+      for (let m = 0; m < members; m++) {
+        const oracle = {
+          sizes: mlpSizes(spec),
+          hidden: spec.activation,
+          parameters: oracleParameters(mlp, flat, m),
+        };
+        const reference = mlpBackward(oracle, x[m]!, dy[m]!);
+        expectClose(
+          y.slice(m * rows, (m + 1) * rows).flat(),
+          mlpForward(oracle, x[m]!).flat(),
+          LINEAR_ALGEBRA,
+        );
+        expectClose(dx.slice(m * rows, (m + 1) * rows).flat(), reference.inputGrad.flat(), LINEAR_ALGEBRA);
+        expectClose(oracleParameters(mlp, summed, m), reference.parameterGrad, LINEAR_ALGEBRA);
+      }
+    },
+  );
 
   test('a backward pass over some rows leaves the others out', async () => {
     const gpu = gpuOf();
@@ -99,7 +118,12 @@ describe('Mlp', () => {
   });
 
   test('rows outside the pass are refused', () => {
-    const pass = new Mlp(gpuOf(), 'net', { inputSize: 1, hidden: [1], outputSize: 1, activation: 'relu' }, 1).pass('p', 4);
+    const pass = new Mlp(
+      gpuOf(),
+      'net',
+      { inputSize: 1, hidden: [1], outputSize: 1, activation: 'relu' },
+      1,
+    ).pass('p', 4);
     const outputGrad = pass.gradTensor('outputGrad', 1);
     expect(() => pass.backward({ outputGrad, firstRow: 2, rows: 3 })).toThrow(/rows 2 to 5 of 4/);
   });

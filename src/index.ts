@@ -1,0 +1,37 @@
+/**
+ * softq as a library, for browsers, workers and Node alike: nothing here touches a window, a document or a file.
+ * In Node, `softq/node` opens an adapter.
+ */
+export { Gpu, type KernelOptions, type MemoryUse, type TensorOptions } from './gpu/gpu.ts';
+export { UsageError } from './gpu/errors.ts';
+export { Clock, type ClockReading, type Tick } from './gpu/clock.ts';
+export { Kernel, type BindOptions } from './gpu/kernel.ts';
+export { describe, program, type Dispatch, type Program } from './gpu/program.ts';
+export { below, random, uniform } from './gpu/random.ts';
+export { view, type ElementType, type Tensor, type TensorData } from './gpu/tensor.ts';
+export { Mlp, MlpPass, type Activation, type BackwardOptions, type MlpSpec, type ParameterGradient } from './nn/mlp.ts';
+export { Parameters, type NamedArray } from './nn/parameters.ts';
+export { Adam, type AdamOptions } from './nn/adam.ts';
+export { TargetNetwork, type TargetUpdate } from './nn/target-network.ts';
+export { Svgd, type BandwidthRule, type SteinKind, type SvgdInputs, type SvgdOptions } from './svgd/svgd.ts';
+export { ReplayBuffer, type Batch } from './rl/replay-buffer.ts';
+export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';
+export { SoftQFunction, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
+export { Proposal, type ProposalKind } from './rl/proposal.ts';
+export {
+  environmentNames,
+  environmentOf,
+  registerEnvironment,
+  type Environment,
+  type EnvParams,
+  type EnvSpec,
+} from './envs/environment.ts';
+export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
+export type { Algorithm, Metric } from './algorithms/algorithm.ts';
+export { SoftQLearning, type LearnerContext, type SoftQLearningOptions } from './algorithms/soft-q-learning.ts';
+export { resolveConfig, type Config } from './train/config.ts';
+export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
+export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';
+export { Evaluator, type Evaluation, type Rollout } from './train/evaluator.ts';
+export type { MetricRow } from './train/metrics.ts';
+export { CheckpointError, decodeCheckpoint, encodeCheckpoint, type Snapshot } from './train/checkpoint.ts';

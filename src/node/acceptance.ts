@@ -1,0 +1,78 @@
+import { writeFile } from 'node:fs/promises';
+import { acceptSeed, judge, THRESHOLDS, type Judgement, type SeedResult } from '../experiments/acceptance.ts';
+import { UsageError } from '../gpu/errors.ts';
+import type { AdapterChoice } from './adapter.ts';
+import { table } from './table.ts';
+import { openGpu } from './train.ts';
+
+/** What to train, on which seeds, and where the numbers go. */
+export interface AcceptanceOptions {
+  readonly preset: string;
+  readonly seeds: readonly number[];
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly adapter: AdapterChoice;
+  /** File for the numbers as JSON. */
+  readonly out?: string;
+}
+
+/**
+ * Seeds as written on a command line: `100-109`, `3`, `1,5,7-9`.
+ * @throws UsageError if it is neither.
+ */
+export function parseSeeds(text: string): number[] {
+  return text.split(',').flatMap((part) => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? [];
+    if (first === undefined || Number(last) < Number(first)) {
+      throw new UsageError(`--seeds must be numbers and ranges such as 100-109 or 1,5,7-9, not ${text}.`);
+    }
+    return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
+  });
+}
+
+/** Trains every seed, prints each metric against its bounds, and says whether all of them hold. */
+export async function runAcceptance(options: AcceptanceOptions): Promise<boolean> {
+  const { preset, seeds, settings, out } = options;
+  if (!Object.hasOwn(THRESHOLDS, preset)) {
+    throw new UsageError(
+      `There are acceptance bounds for ${Object.keys(THRESHOLDS).join(' and ')}, not for '${preset}'.`,
+    );
+  }
+  const { gpu, name: adapter } = await openGpu(options.adapter);
+  const results: SeedResult[] = [];
+  for (const seed of seeds) {
+    const begin = performance.now();
+    results.push(await acceptSeed(gpu, seed, { ...settings, preset }));
+    const { metrics } = results.at(-1)!;
+    const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+    process.stderr.write(
+      `seed ${seed}: ${Object.entries(metrics)
+        .map(([metric, value]) => `${metric} ${rounded(value)}`)
+        .join(', ')} (${seconds} s)\n`,
+    );
+  }
+  const judgements = judge(results, preset as keyof typeof THRESHOLDS);
+  console.log(`${preset} preset on ${seeds.length} seeds (${seeds[0]} to ${seeds.at(-1)}), ${adapter}`);
+  console.log(
+    table(judgements.map(row), ['metric', 'bounds', 'least', 'median', 'greatest', 'seeds that pass', '']),
+  );
+  if (out)
+    await writeFile(out, `${JSON.stringify({ preset, settings, adapter, judgements, results }, null, 1)}\n`);
+  return judgements.every(({ ok }) => ok);
+}
+
+function row({ metric, low, high, least, median, greatest, passed, of, ok }: Judgement): string[] {
+  const bounds = `${low} to ${high}`;
+  return [
+    metric,
+    bounds,
+    rounded(least),
+    rounded(median),
+    rounded(greatest),
+    `${passed} of ${of}`,
+    ok ? 'ok' : 'FAILS',
+  ];
+}
+
+function rounded(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : 'never';
+}
