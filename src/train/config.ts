@@ -154,6 +154,11 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
         `raise --replay-capacity or lower --environments.`,
     );
   }
+  if (config.proposal === 'mixture' && config.valueParticles % 2 !== 0) {
+    throw new UsageError(
+      `--value-particles must be even with --proposal mixture, not ${config.valueParticles}.`,
+    );
+  }
   return config;
 }
 

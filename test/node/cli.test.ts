@@ -1,0 +1,159 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runNode, type ChildResult } from '../support/child.ts';
+
+const CLI = 'dist/node/cli.js';
+const SMALL =
+  '--environments 16 --warmup-transitions 64 --critic-first-updates 10 --batch-size 8 --hidden 8,8 --replay-capacity 500';
+
+const scratch = mkdtempSync(join(tmpdir(), 'softq-cli-'));
+const runs = join(scratch, 'runs');
+let finished = '';
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Runs the built command line as a user's shell does. */
+function softq(line: string, env: Record<string, string> = {}): Promise<ChildResult> {
+  return runNode([CLI, ...line.split(' ')], { env });
+}
+
+beforeAll(async () => {
+  // The command line is tested as it is built; this builds it only if a source changed.
+  await runNode(['src/node/setup.mjs']);
+  const { code, stdout, stderr } = await softq(
+    `train multigoal --seed 3 --updates 60 ${SMALL} --runs ${runs}`,
+  );
+  expect(stderr).toContain('GPU memory');
+  expect(code).toBe(0);
+  for (const row of ['success', 'goal shares', 'goal entropy', 'mean return', 'updates/s', 'adapter']) {
+    expect(stdout).toContain(row);
+  }
+  finished = join(runs, 'multigoal-default-s3-1');
+}, 180_000);
+
+describe('softq train', () => {
+  test('leaves a complete run folder and overwrites nothing', async () => {
+    expect(readdirSync(finished).sort()).toEqual([
+      'checkpoint-000060',
+      'config.json',
+      'evaluation.json',
+      'figure1.png',
+      'figure1.svg',
+      'metrics.jsonl',
+    ]);
+    const lines = readFileSync(join(finished, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { global_step: number }).global_step)).toEqual([25, 50]);
+    const again = await softq(`train multigoal --config ${finished}/config.json --updates 20 --runs ${runs}`);
+    expect(again.code).toBe(0);
+    expect(existsSync(join(runs, 'multigoal-default-s3-2', 'checkpoint-000020'))).toBe(true);
+  });
+
+  test('the same command twice gives the same checkpoint hash', async () => {
+    const hashes = [];
+    for (let i = 0; i < 2; i++) {
+      const { stdout } = await softq(`train multigoal --seed 5 --updates 30 ${SMALL} --runs ${runs}`);
+      hashes.push(/checkpoint\s+│\s+(\w{16})/.exec(stdout)?.[1]);
+    }
+    expect(hashes[0]).toMatch(/^[0-9a-f]{16}$/);
+    expect(hashes[1]).toBe(hashes[0]);
+  });
+
+  test('a run that diverges ends with a sentence and keeps its last good checkpoint', async () => {
+    const { code, stderr } = await softq(
+      `train multigoal --seed 4 --updates 4000 --checkpoint-every 10 --critic-learning-rate 1e18 ${SMALL} --runs ${runs}`,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Training diverged: the .* became NaN or infinite in update \d+; tensor '/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe('softq evaluate', () => {
+  test('--json puts one object on stdout and nothing else, the same numbers as the training did', async () => {
+    const { code, stdout } = await softq(`evaluate ${finished} --json`);
+    expect(code).toBe(0);
+    const result = JSON.parse(stdout) as Record<string, unknown>;
+    const recorded = JSON.parse(readFileSync(join(finished, 'evaluation.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    expect(result).toMatchObject({ updates: 60, checkpoint: 'checkpoint-000060', rollouts: 500 });
+    expect(result['meanReturn']).toBe(recorded['meanReturn']);
+  });
+
+  test('damaged checkpoints are refused, file by file, and nothing is written over', async () => {
+    const damage: [string, (bytes: Buffer) => Buffer, RegExp][] = [
+      [
+        'learner.safetensors',
+        (bytes) => bytes.subarray(0, bytes.length / 2),
+        /learner\.safetensors is damaged/,
+      ],
+      [
+        'learner.safetensors',
+        (bytes) => Buffer.from(bytes.map((byte, i) => (i === 900 ? byte ^ 1 : byte))),
+        /damaged/,
+      ],
+      ['checkpoint.json', () => Buffer.from('{'), /checkpoint\.json is damaged: it is not JSON/],
+      ['checkpoint.json', () => Buffer.from('null'), /format version undefined/],
+      ['checkpoint.json', () => Buffer.from('{"formatVersion": 99}'), /format version 99, not 1/],
+    ];
+    for (const [file, change, sentence] of damage) {
+      const copy = join(scratch, 'damaged');
+      rmSync(copy, { recursive: true, force: true });
+      cpSync(finished, copy, { recursive: true });
+      const path = join(copy, 'checkpoint-000060', file);
+      writeFileSync(path, change(readFileSync(path)));
+      const before = readFileSync(join(copy, 'evaluation.json'), 'utf8');
+      const { code, stdout, stderr } = await softq(`evaluate ${copy} --json`);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(sentence);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      expect(readFileSync(join(copy, 'evaluation.json'), 'utf8')).toBe(before);
+    }
+  });
+});
+
+describe('bad input is one sentence and exit code 2', () => {
+  test.each([
+    ['train', /missing required argument/],
+    ['train chess', /no environment 'chess'; there is multigoal/],
+    ['train multigoal --preset huge', /no preset 'huge'/],
+    ['train multigoal --speed 3', /unknown option '--speed'.*\n.*Did you mean --seed/],
+    ['train multigoal --environments -4', /--environments must be at least 1, not -4/],
+    ['train multigoal --temperature 0', /--temperature must be greater than 0, not 0/],
+    ['train multigoal --hidden 64,x', /--hidden must be a number, not x/],
+    ['train multigoal --config nowhere.json', /'nowhere\.json' cannot be read/],
+    ['train multigoal --config package.json', /no setting 'name'/],
+    ['train multigoal --runs package.json/x', /No run folder can be made/],
+    ['train multigoal --replay-capacity 900000000', /use --replay-capacity \d+ or less/],
+    [
+      'train multigoal --environments 90000000 --replay-capacity 90000000',
+      /use --replay-capacity|lower --environments/,
+    ],
+    ['train multigoal --adapter quantum', /must be one of auto, system, swiftshader/],
+    ['evaluate nowhere', /'nowhere' is not a folder/],
+    ['evaluate src', /'src' is not a run folder/],
+    ['evaluate runs --rollouts none', /--rollouts must be a whole number/],
+    ['acceptance --seeds x', /--seeds must be numbers and ranges/],
+    ['acceptance --preset paper', /acceptance bounds for default and tiny/],
+    ['fly', /unknown command 'fly'/],
+  ])('softq %s', async (line, sentence) => {
+    const { code, stdout, stderr } = await softq(line);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(sentence);
+    expect(stderr).not.toMatch(/\n\s+at /);
+  });
+
+  test('no adapter at all', async () => {
+    const { code, stderr } = await softq('train multigoal --adapter system', {
+      VK_ICD_FILENAMES: '/nowhere.json',
+      VK_DRIVER_FILES: '/nowhere.json',
+    });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^softq: No graphics driver of this system can be used .* or use --adapter swiftshader\.\n$/,
+    );
+  });
+});

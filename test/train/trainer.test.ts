@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest';
+import { encodeCheckpoint } from '../../src/train/checkpoint.ts';
+import { resolveConfig } from '../../src/train/config.ts';
+import { nearestNeighbourEntropy } from '../../src/train/entropy.ts';
+import { Evaluator, relativeEntropy } from '../../src/train/evaluator.ts';
+import type { MetricRow } from '../../src/train/metrics.ts';
+import { DivergenceError, METRICS_INTERVAL, Trainer } from '../../src/train/trainer.ts';
+import { Draws } from '../oracles/random.ts';
+import { useGpu } from '../support/gpu.ts';
+
+const gpuOf = useGpu();
+
+// Small in every direction but with all phases: 4 warm-up iterations, 10 critic-only updates, then both.
+const SMALL = {
+  environments: 16,
+  warmupTransitions: 64,
+  criticFirstUpdates: 10,
+  updates: 60,
+  batchSize: 8,
+  hidden: [8, 8],
+  replayCapacity: 500,
+};
+
+async function trainSmall(settings: Record<string, unknown> = {}) {
+  const trainer = await Trainer.create(gpuOf(), resolveConfig({ ...SMALL, ...settings }));
+  const rows: MetricRow[] = [];
+  await trainer.run({ onProgress: (progress) => rows.push(...progress.rows) });
+  return { trainer, rows, files: await encodeCheckpoint(await trainer.snapshot()) };
+}
+
+describe('Trainer', () => {
+  test('same seed, same adapter: the same checkpoint, however the run is cut up; another seed: another', async () => {
+    const { files: first } = await trainSmall();
+    const inParts = await Trainer.create(gpuOf(), resolveConfig(SMALL));
+    for (const until of [1, 7, 31, 60]) await inParts.run({ until });
+    const second = await encodeCheckpoint(await inParts.snapshot());
+    expect(second.hash).toBe(first.hash);
+    const { files: other } = await trainSmall({ seed: 1 });
+    expect(other.hash).not.toBe(first.hash);
+  });
+
+  test('the clock counts every phase, and the ring wraps', async () => {
+    const { trainer } = await trainSmall();
+    // 4 iterations of warm-up, then one for each of 60 updates; 64 iterations of 16 transitions in a ring of 500.
+    const transitions = 64 * 16;
+    expect(await trainer.clock.read()).toEqual({
+      iteration: 64,
+      updates: 60,
+      policyUpdates: 50,
+      replayCursor: transitions % 500,
+      replaySize: 500,
+    });
+  });
+
+  test('several updates per step, hard targets and the other choices train without a fault', async () => {
+    const { trainer, rows } = await trainSmall({
+      updatesPerStep: 3,
+      targetTau: 1,
+      targetInterval: 7,
+      proposal: 'mixture',
+      stein: 'raw',
+      bandwidth: 'paper',
+      updateOrder: 'sequential',
+      noiseSigma: 0.3,
+      finalTemperature: 5,
+      temperatureUpdates: 30,
+      updates: 60,
+    });
+    const { iteration, updates, policyUpdates } = await trainer.clock.read();
+    // 12 critic updates before the phase changes: an iteration's three updates are of one kind.
+    expect({ iteration, updates, policyUpdates }).toEqual({ iteration: 24, updates: 60, policyUpdates: 48 });
+    expect(rows.at(-1)!.values['charts/temperature']).toBeCloseTo(5, 5);
+  });
+
+  test('dispatches of an iteration and submits of the loop', async () => {
+    const gpu = gpuOf();
+    const trainer = await Trainer.create(gpu, resolveConfig({ ...SMALL, updates: 200 }));
+    const counts = Object.entries(trainer.iterations).map(([name, { dispatches }]) => [
+      name,
+      dispatches.length,
+    ]);
+    expect(Object.fromEntries(counts)).toEqual({ warmup: 3, critic: 20, both: 44 });
+    await trainer.run({ until: 100 });
+    const before = gpu.submits;
+    await trainer.run();
+    expect(gpu.submits - before).toBe(4); // 100 iterations, 25 to a submit
+  });
+
+  test('metrics come one row every interval, with finite numbers under their names', async () => {
+    const { rows } = await trainSmall();
+    expect(rows.map(({ updates }) => updates)).toEqual([METRICS_INTERVAL, 2 * METRICS_INTERVAL]);
+    expect(rows.map(({ iteration }) => iteration)).toEqual([METRICS_INTERVAL + 4, 2 * METRICS_INTERVAL + 4]);
+    expect(Object.keys(rows[0]!.values)).toEqual([
+      'losses/critic_loss',
+      'losses/q_values',
+      'losses/soft_value',
+      'losses/bandwidth',
+      'charts/temperature',
+      'charts/episodic_return',
+      'charts/episodic_length',
+      'charts/success',
+    ]);
+    const { values } = rows.at(-1)!;
+    expect(Object.values(values).every(Number.isFinite)).toBe(true);
+    expect(values['charts/episodic_length']).toBeGreaterThanOrEqual(1);
+    expect(values['charts/episodic_length']).toBeLessThanOrEqual(30);
+    expect(values['charts/episodic_return']).toBeLessThan(-30);
+  });
+
+  test('a weight that leaves the numbers stops the run, named with its update', async () => {
+    const trainer = await Trainer.create(gpuOf(), resolveConfig(SMALL));
+    await trainer.run({ until: 20 });
+    const { parameters } = trainer.algorithm.softQ.mlp;
+    const flat = await gpuOf().read(parameters.tensor);
+    flat[parameters.layers[1]!.weights] = NaN;
+    gpuOf().write(parameters.tensor, flat);
+    const failure = await trainer.run().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(DivergenceError);
+    expect((failure as Error).message).toMatch(
+      /became NaN or infinite in update 21; tensor 'q\.\d\.(weight|bias)'/,
+    );
+    await expect(trainer.snapshot()).rejects.toThrow(DivergenceError);
+  });
+
+  test('an aborted run stops early and can still be saved', async () => {
+    const trainer = await Trainer.create(gpuOf(), resolveConfig({ ...SMALL, updates: 100_000 }));
+    await trainer.run({ signal: AbortSignal.abort() });
+    expect(trainer.updates).toBe(0);
+    expect((await trainer.snapshot()).clock.updates).toBe(0);
+  });
+});
+
+describe('Evaluator', () => {
+  test('rollouts are episodes: connected, ended by a goal or the time limit, the same every time', async () => {
+    const { trainer } = await trainSmall({ updates: 5, criticFirstUpdates: 5 });
+    const evaluator = new Evaluator(gpuOf(), trainer.algorithm, trainer.environment, {
+      rollouts: 33,
+      seed: 4,
+    });
+    const rollouts = await evaluator.rollOut();
+    expect(rollouts).toHaveLength(33);
+    for (const { observations, length, terminated, outcome } of rollouts) {
+      expect(observations).toHaveLength(length + 1);
+      expect(terminated ? outcome !== null : outcome === null && length === 30).toBe(true);
+      for (let i = 1; i < observations.length; i++) {
+        for (let d = 0; d < 2; d++) {
+          // A step moves each coordinate by at most 1 (plus the rounding of the position).
+          expect(Math.abs(observations[i]![d]! - observations[i - 1]![d]!)).toBeLessThanOrEqual(1 + 1e-6);
+        }
+      }
+    }
+    expect(await evaluator.rollOut()).toEqual(rollouts);
+    const { success, meanLength, outcomeShares } = evaluator.summarise(rollouts);
+    expect(success).toBeCloseTo(rollouts.filter(({ terminated }) => terminated).length / 33, 12);
+    expect(outcomeShares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(success, 12);
+    expect(meanLength).toBeCloseTo(rollouts.reduce((sum, { length }) => sum + length, 0) / 33, 12);
+  });
+
+  test('rolling out leaves the run as it was', async () => {
+    const trainer = await Trainer.create(gpuOf(), resolveConfig(SMALL));
+    await trainer.run({ until: 30 });
+    const evaluator = new Evaluator(gpuOf(), trainer.algorithm, trainer.environment, {
+      rollouts: 8,
+      seed: 0,
+    });
+    await evaluator.rollOut();
+    await evaluator.actionsAt([[0, 0]], 16);
+    await evaluator.valuesAt([[0, 0, 0, 0]], 0.1);
+    await trainer.run();
+    const { files } = await trainSmall();
+    expect((await encodeCheckpoint(await trainer.snapshot())).hash).toBe(files.hash);
+  });
+});
+
+describe('entropies', () => {
+  test('shares: even is 1, one alone is 0, failures do not count', () => {
+    expect(relativeEntropy([0.25, 0.25, 0.25, 0.25])).toBeCloseTo(1, 12);
+    expect(relativeEntropy([0.2, 0.2, 0.2, 0.2])).toBeCloseTo(1, 12);
+    expect(relativeEntropy([1, 0, 0, 0])).toBe(0);
+    expect(relativeEntropy([0, 0, 0, 0])).toBe(0);
+    expect(relativeEntropy([0.5, 0.5, 0, 0])).toBeCloseTo(0.5, 12);
+  });
+
+  test('nearest neighbours: uniform in a box and normal, in one and two dimensions', () => {
+    const draws = new Draws(1);
+    const points = (dimension: number, draw: () => number) =>
+      Array.from({ length: 600 }, () => Array.from({ length: dimension }, draw));
+    // Standard error about 1 / sqrt(n), and a bias at the edges of a box: 0.1 nats covers both at n = 600.
+    expect(nearestNeighbourEntropy(points(1, () => 2 * draws.uniform() - 1))).toBeCloseTo(Math.log(2), 0.99);
+    expect(nearestNeighbourEntropy(points(2, () => 2 * draws.uniform() - 1))).toBeCloseTo(
+      2 * Math.log(2),
+      0.99,
+    );
+    const normal = 0.5 * Math.log(2 * Math.PI * Math.E);
+    expect(Math.abs(nearestNeighbourEntropy(points(2, () => draws.normal())) - 2 * normal)).toBeLessThan(0.1);
+  });
+});
