@@ -9,7 +9,14 @@ export { Kernel, type BindOptions } from './gpu/kernel.ts';
 export { describe, program, type Dispatch, type Program } from './gpu/program.ts';
 export { below, random, uniform } from './gpu/random.ts';
 export { view, type ElementType, type Tensor, type TensorData } from './gpu/tensor.ts';
-export { Mlp, MlpPass, type Activation, type BackwardOptions, type MlpSpec, type ParameterGradient } from './nn/mlp.ts';
+export {
+  Mlp,
+  MlpPass,
+  type Activation,
+  type BackwardOptions,
+  type MlpSpec,
+  type ParameterGradient,
+} from './nn/mlp.ts';
 export { Parameters, type NamedArray } from './nn/parameters.ts';
 export { Adam, type AdamOptions } from './nn/adam.ts';
 export { TargetNetwork, type TargetUpdate } from './nn/target-network.ts';
@@ -26,9 +33,14 @@ export {
   type EnvParams,
   type EnvSpec,
 } from './envs/environment.ts';
+export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
 export type { Algorithm, Metric } from './algorithms/algorithm.ts';
-export { SoftQLearning, type LearnerContext, type SoftQLearningOptions } from './algorithms/soft-q-learning.ts';
+export {
+  SoftQLearning,
+  type LearnerContext,
+  type SoftQLearningOptions,
+} from './algorithms/soft-q-learning.ts';
 export { resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
 export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';

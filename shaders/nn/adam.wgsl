@@ -11,6 +11,8 @@ struct Params {
   of_policy: u32, // 1: t counts the sampling network's updates, 0: the critic's
   one_minus_beta1: f32,
   one_minus_beta2: f32,
+  log_beta1: f32,
+  log_beta2: f32,
   epsilon: f32,
   fault_index: u32,
 }
@@ -24,14 +26,15 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> square: array<f32>;
 @group(0) @binding(7) var<storage, read_write> fault: array<atomic<u32>>;
 
-// 1 - (1-d)^t without cancellation: c(2t) = c(t) (2 - c(t)), c(t+1) = c(t) + d (1 - c(t)).
-fn bias_correction(d: f32, t: u32) -> f32 {
-  var c = 0.0;
-  for (var bit = firstLeadingBit(t) + 1u; bit > 0u; bit--) {
-    c = c * (2.0 - c);
-    if (((t >> (bit - 1u)) & 1u) == 1u) { c = c + d * (1.0 - c); }
+// 1 - beta^t = -expm1(t log beta), by its series near zero, where the difference would cancel.
+fn one_minus_power(log_beta: f32, t: u32) -> f32 {
+  let x = f32(t) * log_beta;
+  if (x < -0.5) { return 1.0 - exp(x); }
+  var tail = 1.0;
+  for (var n = 9.0; n > 1.5; n -= 1.0) {
+    tail = 1.0 + x / n * tail; // the next factor of x (1 + x/2 (1 + x/3 (...)))
   }
-  return c;
+  return -x * tail;
 }
 
 @compute @workgroup_size(64)
@@ -46,8 +49,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let t = select(clock.updates, clock.policy_updates, params.of_policy == 1u) + 1u;
   let m = mean[at] + params.one_minus_beta1 * (g - mean[at]);
   let v = square[at] + params.one_minus_beta2 * (g * g - square[at]);
-  let m_hat = m / bias_correction(params.one_minus_beta1, t);
-  let v_hat = v / bias_correction(params.one_minus_beta2, t);
+  let m_hat = m / one_minus_power(params.log_beta1, t);
+  let v_hat = v / one_minus_power(params.log_beta2, t);
   let theta = parameters[at] - learning_rate[member] * m_hat / (sqrt(v_hat) + params.epsilon);
   mean[at] = m;
   square[at] = v;

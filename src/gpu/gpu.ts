@@ -43,7 +43,9 @@ export class Gpu {
     device.addEventListener('uncapturederror', ({ error }) => {
       this.#failure ??=
         error instanceof GPUOutOfMemoryError
-          ? new UsageError(`The GPU is out of memory (${error.message}): lower --environments or --replay-capacity.`)
+          ? new UsageError(
+              `The GPU is out of memory (${error.message}): lower --environments or --replay-capacity.`,
+            )
           : new Error(`The GPU refused a command: ${error.message}`);
     });
     void device.lost.then((info) => {

@@ -54,6 +54,8 @@ export class Adam {
           of_policy: counts === 'policyUpdates' ? 1 : 0,
           one_minus_beta1: 1 - beta1,
           one_minus_beta2: 1 - beta2,
+          log_beta1: Math.log(beta1),
+          log_beta2: Math.log(beta2),
           epsilon,
           fault_index: faults.indexOf(name),
         },

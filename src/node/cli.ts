@@ -200,6 +200,11 @@ function wholeNumber(flag: string, text: string, least: number): number {
   return value;
 }
 
+/** An error of the file system: a full disk, a folder that cannot be written. */
+function isFileError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'path' in error;
+}
+
 /** Runs the command line; every mistake of the user's ends in one sentence on stderr. */
 async function main(): Promise<void> {
   try {
@@ -213,6 +218,11 @@ async function main(): Promise<void> {
     } else if (error instanceof DivergenceError) {
       process.stderr.write(`softq: ${error.message}\n`);
       process.exitCode = EXIT.notRight;
+    } else if (isFileError(error)) {
+      process.stderr.write(
+        `softq: Reading or writing a file failed (${error.message}): check space and permissions.\n`,
+      );
+      process.exitCode = EXIT.usage;
     } else {
       const { message, stack } = error as Error;
       process.stderr.write(`softq: ${process.env['SOFTQ_DEBUG'] ? stack : message}\n`);

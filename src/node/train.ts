@@ -52,7 +52,7 @@ export async function train(
 
   const interrupt = new AbortController();
   const onInterrupt = () => interrupt.abort();
-  process.once('SIGINT', onInterrupt);
+  process.once('SIGINT', onInterrupt).once('SIGTERM', onInterrupt);
   const progress = reportProgress(config.updates);
   const begin = performance.now();
   let hash = '';
@@ -86,7 +86,7 @@ export async function train(
     }
   } finally {
     progress.stop();
-    process.off('SIGINT', onInterrupt);
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
   }
 
   const report = await evaluateRun(gpu, trainer, folder, { rollouts: ROLLOUTS, seed: config.seed });
