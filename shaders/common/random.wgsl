@@ -38,10 +38,12 @@ fn uniform_from(bits: u32) -> f32 {
   return f32(bits >> 8u) * UNIT_24;
 }
 
-// Two independent standard normals from two words (Box-Muller); the radius's uniform lies in (0, 1], so the log is finite.
+// Two independent standard normals from two words (Box-Muller). The radius's uniform lies in (0, 1]: the log is finite,
+// and max() keeps a log that errs above zero from giving NaN. The angle lies in [-pi, pi), where WGSL bounds cos and sin.
 fn normal_pair(bits: vec2u) -> vec2f {
-  let radius = sqrt(-2.0 * log(f32((bits.x >> 8u) + 1u) * UNIT_24));
-  let angle = TWO_PI * uniform_from(bits.y);
+  let radius = sqrt(max(0.0, -2.0 * log(f32((bits.x >> 8u) + 1u) * UNIT_24)));
+  let turn = uniform_from(bits.y);
+  let angle = TWO_PI * (turn - select(0.0, 1.0, turn >= 0.5));
   return radius * vec2f(cos(angle), sin(angle));
 }
 

@@ -357,7 +357,7 @@ export class SoftQLearning implements Algorithm {
     }));
     const temperature = arrays.get(this.temperature.label);
     if (temperature?.length !== this.temperature.size)
-      throw new Error(`'${this.temperature.label}' is missing`);
+      throw new Error(`'${this.temperature.label}' should have ${this.temperature.size} numbers`);
     for (const { tensor, data } of packed) this.#gpu.write(tensor, data);
     this.#gpu.write(this.temperature, temperature);
   }

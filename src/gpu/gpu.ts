@@ -173,8 +173,8 @@ export class Gpu {
    * The contents of `tensor` after all submitted work.
    * @throws Error what the device reported, if it failed.
    */
-  async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>>;
   async read(tensor: Tensor & { readonly type: 'u32' }): Promise<Uint32Array<ArrayBuffer>>;
+  async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>>;
   async read(tensor: Tensor): Promise<TensorData> {
     const staging = this.device.createBuffer({
       label: `${tensor.label}.readback`,

@@ -52,8 +52,10 @@ export class Kernel {
 
   async #compile(constants: Readonly<Record<string, number>>): Promise<void> {
     const { name, code } = this.shader;
+    // The scope keeps a compile error, which is thrown below with its lines, from also being an uncaptured one.
+    this.#device.pushErrorScope('validation');
     const module = this.#device.createShaderModule({ label: name, code });
-    const info = await module.getCompilationInfo();
+    const [, info] = await Promise.all([this.#device.popErrorScope(), module.getCompilationInfo()]);
     if (info.messages.some((message) => message.type === 'error')) {
       const lines = info.messages.map(
         (m) => `  shaders/${name}:${m.lineNum}:${m.linePos} ${m.type}: ${m.message}`,

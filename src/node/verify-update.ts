@@ -17,6 +17,9 @@ import { chunks, columns, Comparison, type Key, type VectorFile, type VectorRow 
 /** Through exp in the Stein kernel, whose exponents multiply rounding errors. */
 const STEIN_TOLERANCE = 2e-4;
 
+/** Smallest bandwidth that the files' rules give. */
+const FLOOR = 1e-3;
+
 const KINDS: Readonly<Record<string, SteinKind>> = { ref: 'released', tanhk: 'tanh-kernel', raw: 'raw' };
 const RULES: Readonly<Record<string, BandwidthRule>> = { ref: 'code', k1: 'plus-one' };
 
@@ -215,7 +218,7 @@ interface Particles {
   readonly updated: number;
 }
 
-/** Draws with the file's noise in place of the network's own; `order` lists the noise's rows, the fixed ones first. */
+/** Draws with the file's noise, (B, particles, latent) with the fixed ones first, in place of the network's own. */
 async function drawParticles(update: Update, xi: number[][][], fixed: number): Promise<Particles> {
   const { gpu, file, softQ, samplingNetwork, states, observationSize, actionSize, latentSize } = update;
   const particles = xi[0]!.length;
@@ -261,7 +264,7 @@ async function verifyDirection(
   const { draw, actions, gradient, fixed, updated } = particles;
   const stride = padded(actionSize);
   const sizes = { members: 1, states, fixedParticles: fixed, updatedParticles: updated, actionSize };
-  const svgd = new Svgd(gpu, { ...sizes, kind, bandwidth, bandwidthFloor: 1e-3, repulsion: true });
+  const svgd = new Svgd(gpu, { ...sizes, kind, bandwidth, bandwidthFloor: FLOOR, repulsion: true });
   const direction = draw.pass.gradTensor('direction', actionSize);
   const scale = -1 / (states * updated);
   const parameterGrad = draw.pass.parameterGradient(updated * states);
@@ -338,7 +341,8 @@ function readNoise({ file, states, latentSize }: Update) {
   const fixed = file.number(['svgd', 'Kf']);
   const updated = file.number(['svgd', 'Ku']);
   const count = file.shape(['svgd', 'xi'], 3)[1]!;
-  if (!(fixed >= 1 && updated >= 1 && fixed + updated === count)) {
+  const counts = [fixed, updated].every((one) => Number.isInteger(one) && one > 0);
+  if (!counts || fixed + updated !== count) {
     throw new UsageError(
       `${file.name}: 'svgd.Kf' and 'svgd.Ku' do not add up to the ${count} particles of 'svgd.xi'.`,
     );

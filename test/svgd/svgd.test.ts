@@ -159,6 +159,15 @@ describe('Svgd', () => {
     },
   );
 
+  // |u| up to 9: 1 - a^2 is down to 1e-7 there, and the released score divides by it.
+  test.each(KINDS)('%s agrees with float64 where tanh saturates', async (kind) => {
+    const sizes = { members: 1, states: 9, fixedParticles: 5, updatedParticles: 4, actionSize: 3 };
+    const options = { ...DEFAULTS, ...sizes, kind };
+    const particles = randomParticles(options, 2.5);
+    expect(Math.max(...particles.preTanh.flat(3).map(Math.abs))).toBeGreaterThan(6);
+    await expectOracle(options, particles);
+  });
+
   test.each(KINDS)('%s without the repulsive term leaves only the attraction', async (kind) => {
     const sizes = { members: 2, states: 3, fixedParticles: 4, updatedParticles: 5, actionSize: 2 };
     await expectOracle({ ...DEFAULTS, ...sizes, kind, repulsion: false });
