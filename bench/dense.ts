@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { Gpu } from '../src/gpu/gpu.ts';
 import { program } from '../src/gpu/program.ts';
+import { constantsOf } from '../src/gpu/shader.ts';
 import { Mlp } from '../src/nn/mlp.ts';
 import { acquireAdapter, parseAdapterChoice } from '../src/node/adapter.ts';
 import { median, paired, repeatsOf, sample, type Row, type Work } from './support/measure.ts';
@@ -89,9 +90,9 @@ async function bestRoofline(gpu: Gpu) {
   const result = gpu.tensor('roofline.result', [ROOFLINE_THREADS]);
   const variants = [];
   for (const sums of ROOFLINE_SUMS) {
-    const dispatch = gpu
-      .kernel('profile/roofline.wgsl', { tunables: { SUMS: sums } })
-      .bind({ factors, result }, { threads: [ROOFLINE_THREADS], params: { rounds: ROOFLINE_STEPS / sums } });
+    const kernel = gpu.kernel('profile/roofline.wgsl', { tunables: { SUMS: sums } });
+    const tile = constantsOf(kernel.shader.code);
+    const dispatch = kernel.bind({ factors, result }, { threads: [ROOFLINE_THREADS], params: { rounds: ROOFLINE_STEPS / (sums * tile['STEPS']!) } });
     const work: Work = {
       program: program('roofline', [dispatch]),
       flops: 2 * ROOFLINE_THREADS * ROOFLINE_STEPS,

@@ -1,7 +1,9 @@
 // sum <- sum x + y in SUMS registers, over and over: what the adapter does when nothing but multiply-adds is asked of it.
-// One invocation makes 2 SUMS rounds floating-point operations. factors holds x and y; result (threads) keeps the work.
+// One invocation makes 2 SUMS STEPS rounds floating-point operations; the steps of a round stand behind one another, so
+// that the loop itself costs next to nothing. factors holds x and y; result (threads) keeps the work from being dropped.
 
 const SUMS = 32u; // #tunable
+const STEPS = 8u;
 
 struct Params {
   rounds: u32,
@@ -22,8 +24,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   for (var round = 0u; round < params.rounds; round++) {
     // #unroll
-    for (var i = 0u; i < SUMS; i++) {
-      sum[i] = sum[i] * x + y;
+    for (var step = 0u; step < STEPS; step++) {
+      // #unroll
+      for (var i = 0u; i < SUMS; i++) {
+        sum[i] = sum[i] * x + y;
+      }
     }
   }
   var total = 0.0;
