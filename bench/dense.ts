@@ -92,7 +92,10 @@ async function bestRoofline(gpu: Gpu) {
   for (const sums of ROOFLINE_SUMS) {
     const kernel = gpu.kernel('profile/roofline.wgsl', { tunables: { SUMS: sums } });
     const tile = constantsOf(kernel.shader.code);
-    const dispatch = kernel.bind({ factors, result }, { threads: [ROOFLINE_THREADS], params: { rounds: ROOFLINE_STEPS / (sums * tile['STEPS']!) } });
+    const dispatch = kernel.bind(
+      { factors, result },
+      { threads: [ROOFLINE_THREADS], params: { rounds: ROOFLINE_STEPS / (sums * tile['STEPS']!) } },
+    );
     const work: Work = {
       program: program('roofline', [dispatch]),
       flops: 2 * ROOFLINE_THREADS * ROOFLINE_STEPS,

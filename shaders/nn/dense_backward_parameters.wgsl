@@ -1,6 +1,7 @@
 // dW = x^T dy and db = sum of dy over the rows, one layer of each of R members, in S partial sums over rows.
 // One invocation computes 4 INPUTS4 x 4 COLUMNS4 weights of one partial sum; the optimiser adds the partial sums up in
-// a fixed order, so no atomics are needed and the result does not depend on timing. workgroup_id.z = member * S + s.
+// a fixed order, so no atomics are needed and the result does not depend on timing. Invocations are numbered through
+// splits, then tiles, so that no lane is idle however narrow the layer is; workgroup_id.y is the member.
 // input (R, total_rows, 4 input4), dOutput (R, total_rows, 4 output4), dParameters (R, S, 4 member4).
 
 const INPUTS4 = 2u; // #tunable
@@ -15,6 +16,8 @@ struct Params {
   total_rows: u32,
   rows_per_split: u32,
   splits: u32,
+  column_tiles: u32,
+  tiles: u32,
   input4: u32,
   output4: u32,
   weights4: u32,
@@ -27,13 +30,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> dOutput: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> dParameters: array<vec4f>;
 
-@compute @workgroup_size(8, 8)
+@compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
-  let first_column = id.x * COLUMNS4;
-  let first_input = id.y * INPUTS4;
-  if (first_column >= params.output4 || first_input >= params.input4) { return; }
-  let member = workgroup.z / params.splits;
-  let split = workgroup.z % params.splits;
+  let split = id.x / params.tiles;
+  let tile = id.x % params.tiles;
+  if (split >= params.splits) { return; }
+  let first_input = tile / params.column_tiles * INPUTS4;
+  let first_column = tile % params.column_tiles * COLUMNS4;
+  let member = workgroup.y;
   let begin = split * params.rows_per_split;
   let end = min(begin + params.rows_per_split, params.rows);
   let first = member * params.total_rows + params.first_row;
@@ -50,42 +54,36 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgro
   }
 
   var sum: array<f32, SUMS>;
-  var bias: array<f32, COLUMNS>;
+  var bias: array<vec4f, COLUMNS4>;
   for (var row = first + begin; row < first + end; row++) {
-    var x: array<vec4f, INPUTS4>;
-    // #unroll
-    for (var k = 0u; k < INPUTS4; k++) {
-      x[k] = input[row * params.input4 + feature[k]];
-    }
+    var dy: array<vec4f, COLUMNS4>;
     // #unroll
     for (var n = 0u; n < COLUMNS4; n++) {
-      let dy = dOutput[row * params.output4 + column[n]];
-      bias[n * 4u] += dy.x;
-      bias[n * 4u + 1u] += dy.y;
-      bias[n * 4u + 2u] += dy.z;
-      bias[n * 4u + 3u] += dy.w;
+      dy[n] = dOutput[row * params.output4 + column[n]];
+      bias[n] += dy[n];
+    }
+    // #unroll
+    for (var k = 0u; k < INPUTS4; k++) {
+      let x = input[row * params.input4 + feature[k]];
       // #unroll
-      for (var k = 0u; k < INPUTS4; k++) {
+      for (var c = 0u; c < 4u; c++) {
         // #unroll
-        for (var c = 0u; c < 4u; c++) {
-          sum[((k * 4u + c) * COLUMNS4 + n) * 4u] += x[k][c] * dy.x;
-          sum[((k * 4u + c) * COLUMNS4 + n) * 4u + 1u] += x[k][c] * dy.y;
-          sum[((k * 4u + c) * COLUMNS4 + n) * 4u + 2u] += x[k][c] * dy.z;
-          sum[((k * 4u + c) * COLUMNS4 + n) * 4u + 3u] += x[k][c] * dy.w;
+        for (var n = 0u; n < COLUMNS4; n++) {
+          sum[((k * 4u + c) * COLUMNS4 + n) * 4u] += x[c] * dy[n].x;
+          sum[((k * 4u + c) * COLUMNS4 + n) * 4u + 1u] += x[c] * dy[n].y;
+          sum[((k * 4u + c) * COLUMNS4 + n) * 4u + 2u] += x[c] * dy[n].z;
+          sum[((k * 4u + c) * COLUMNS4 + n) * 4u + 3u] += x[c] * dy[n].w;
         }
       }
     }
   }
 
-  let base = workgroup.z * params.member4;
+  let base = (member * params.splits + split) * params.member4;
   // #unroll
   for (var n = 0u; n < COLUMNS4; n++) {
     if (first_column + n < params.output4) {
       let at = first_column + n;
-      if (first_input == 0u) {
-        let i = n * 4u;
-        dParameters[base + params.bias4 + at] = vec4f(bias[i], bias[i + 1u], bias[i + 2u], bias[i + 3u]);
-      }
+      if (first_input == 0u) { dParameters[base + params.bias4 + at] = bias[n]; }
       // #unroll
       for (var c = 0u; c < INPUTS; c++) {
         if (4u * first_input + c < 4u * params.input4) {

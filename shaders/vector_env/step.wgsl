@@ -25,9 +25,9 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<uniform> clock: Clock;
 @group(0) @binding(3) var<storage, read> seeds: array<u32>;
-@group(0) @binding(4) var<storage, read_write> state: array<f32>;
-@group(0) @binding(5) var<storage, read_write> observation: array<f32>;
-@group(0) @binding(6) var<storage, read> actions: array<f32>;
+@group(0) @binding(4) var<storage, read> actions: array<f32>;
+@group(0) @binding(5) var<storage, read_write> state: array<f32>;
+@group(0) @binding(6) var<storage, read_write> observation: array<f32>;
 @group(0) @binding(7) var<storage, read_write> episode: array<f32>;
 
 fn action(index: u32) -> f32 {

@@ -21,6 +21,9 @@ export interface MemoryUse {
   readonly tensors: readonly { readonly label: string; readonly bytes: number }[];
 }
 
+/** Software adapters have 4 to 16 lanes, hardware 32 or more; dense kernels have workgroups of 16. */
+const MOST_SHARING_LANES = 16;
+
 /**
  * One device and everything on it: tensors, compiled kernels, submits. All GPU objects hang from here and can be made
  * again from configuration and checkpoint. It is not a tensor framework and not a graph compiler.
@@ -73,6 +76,16 @@ export class Gpu {
   /** The WebGPU entry object; held here because Dawn ends the process when it is collected. */
   get instance(): GPU {
     return this.#instance;
+  }
+
+  /**
+   * Lanes of a subgroup where kernels should share loads between them: on software adapters, which load lane by lane
+   * and have a few lanes at a fixed number. 1 elsewhere: hardware serves lanes that load the same address at once.
+   */
+  get subgroupLanes(): number {
+    const { subgroupMinSize, subgroupMaxSize } = this.adapter.info;
+    const fixed = this.device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
+    return fixed && subgroupMaxSize <= MOST_SHARING_LANES ? subgroupMaxSize : 1;
   }
 
   /**
@@ -198,9 +211,8 @@ export class Gpu {
       await staging.mapAsync(GPUMapMode.READ);
     } catch (error) {
       this.check();
-      throw new Error(
-        `Reading back from the GPU failed: ${(error as Error).message || 'the device is gone'}.`,
-      );
+      const reason = (error as Error).message || 'the device is gone';
+      throw new Error(`Reading back from the GPU failed: ${reason}.`, { cause: error });
     }
     this.check();
   }

@@ -51,11 +51,15 @@ export interface Shader {
 /** What fills a `// #slot`: a file of `shaders/` or a text, e.g. a generated environment. */
 export type SlotFiller = { readonly file: string } | { readonly name: string; readonly text: string };
 
-/** Link-time choices: slot fillers, and values for `// #tunable` constants. */
+/** Link-time choices: slot fillers, values for `// #tunable` constants, and whether subgroup functions are built in. */
 export interface LinkOptions {
   readonly slots?: Readonly<Record<string, SlotFiller>>;
   readonly tunables?: Readonly<Record<string, number>>;
+  /** True leaves out `common/subgroup_of_one.wgsl`; the device must have the feature `subgroups`. */
+  readonly subgroups?: boolean;
 }
+
+const SUBGROUP_OF_ONE = 'common/subgroup_of_one.wgsl';
 
 /** Names of all WGSL files, relative to `shaders/`. */
 export function shaderFiles(): string[] {
@@ -91,9 +95,9 @@ export function constantsOf(text: string): Record<string, number> {
  * @throws Error naming the file for an unknown import, slot, tunable or a loop that cannot be unrolled.
  */
 export function linkShader(file: string, options: LinkOptions = {}): Shader {
-  const { slots = {}, tunables = {} } = options;
+  const { slots = {}, tunables = {}, subgroups = false } = options;
   const parts: string[] = [];
-  const seen = new Set<string>();
+  const seen = new Set<string>(subgroups ? [SUBGROUP_OF_ONE] : []);
   const openSlots = new Set(Object.keys(slots));
   const append = (name: string, text: string) => {
     if (seen.has(name)) return;
@@ -120,7 +124,9 @@ export function linkShader(file: string, options: LinkOptions = {}): Shader {
     text = text.replace(line, `$1${value}$2`);
   }
   const constants = constantsOf(text);
-  const code = unrollLoops(stripComments(text), constants, file);
+  // In front of the first line, not above it: line numbers stay true.
+  const enable = subgroups ? 'enable subgroups; ' : '';
+  const code = enable + unrollLoops(stripComments(text), constants, file);
   return { name: file, code, ...reflect(code, constants, file) };
 }
 

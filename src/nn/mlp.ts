@@ -40,6 +40,12 @@ const ACTIVATIONS = constantsOf(shaderSource('common/activation.wgsl'));
 const ROWS_PER_SPLIT = 64;
 const MOST_SPLITS = 32;
 
+/** Rows of a subgroup's tile: more of them per lane where lanes are few, so that each weight loaded is used as often. */
+const SUBGROUP_ROWS = 32;
+
+/** Columns of the wide tile in groups of four: 8 rows of 16 columns fill the registers of a CPU several times. */
+const MOST_COLUMNS4 = 4;
+
 /**
  * A multilayer perceptron of R members in its parameters: what is computed, not where. `pass` gives it rows to work on.
  * Gradients are written out by hand, there is no tape.
@@ -123,16 +129,15 @@ export class MlpPass {
 
   /** output = network(input), every layer's activations kept for `backward`. */
   forward(): Program {
-    const kernel = this.#gpu.kernel('nn/dense_forward.wgsl');
-    const tile = constantsOf(kernel.shader.code);
     const { parameters } = this.#mlp;
-    const steps = parameters.layers.map((layer, i) =>
-      kernel.bind(
+    const steps = parameters.layers.map((layer, i) => {
+      const { kernel, tile } = this.#tiled('nn/dense_forward.wgsl', layer.outputSize);
+      return kernel.bind(
         { input: this.#activations[i]!, parameters: parameters.tensor, output: this.#activations[i + 1]! },
         {
           threads: [
-            tilesOf(layer.outputSize, 4 * tile['COLUMNS4']!),
             tilesOf(this.rows, tile['ROWS']!),
+            tilesOf(layer.outputSize, tile['TILE']!),
             parameters.members,
           ],
           params: {
@@ -140,12 +145,12 @@ export class MlpPass {
             total_rows: this.rows,
             ...this.#layerParams(layer),
             bias4: layer.bias / 4,
-            activation: this.#activationAfter(i),
+            activated: this.#activatedAfter(i),
           },
           label: `${this.#label}.forward${i}`,
         },
-      ),
-    );
+      );
+    });
     return program(`${this.#label}.forward`, steps);
   }
 
@@ -174,20 +179,20 @@ export class MlpPass {
     const tile = constantsOf(kernel.shader.code);
     const { parameters } = this.#mlp;
     const layer = parameters.layers[i]!;
+    const columnTiles = tilesOf(layer.outputSize, tile['COLUMNS']!);
+    const tiles = columnTiles * tilesOf(layer.inputSize, tile['INPUTS']!);
     return kernel.bind(
       { input: this.#activations[i]!, dOutput, dParameters: gradient.tensor },
       {
-        threads: [
-          tilesOf(layer.outputSize, 4 * tile['COLUMNS4']!),
-          tilesOf(layer.inputSize, 4 * tile['INPUTS4']!),
-          parameters.members * gradient.splits,
-        ],
+        threads: [tiles * gradient.splits, parameters.members],
         params: {
           ...range,
           ...this.#layerParams(layer),
           bias4: layer.bias / 4,
           splits: gradient.splits,
           rows_per_split: Math.ceil(range.rows / gradient.splits),
+          tiles,
+          column_tiles: columnTiles,
         },
         label: `${this.#label}.backwardParameters${i}`,
       },
@@ -195,19 +200,18 @@ export class MlpPass {
   }
 
   #inputStep(i: number, dOutput: Tensor, dInput: Tensor, range: RowRange): Dispatch {
-    const kernel = this.#gpu.kernel('nn/dense_backward_input.wgsl');
-    const tile = constantsOf(kernel.shader.code);
     const { parameters } = this.#mlp;
     const layer = parameters.layers[i]!;
+    const { kernel, tile } = this.#tiled('nn/dense_backward_input.wgsl', layer.inputSize);
     return kernel.bind(
       { dOutput, parameters: parameters.tensor, saved: this.#activations[i]!, dInput },
       {
         threads: [
-          tilesOf(layer.inputSize, 4 * tile['COLUMNS4']!),
           tilesOf(range.rows, tile['ROWS']!),
+          tilesOf(layer.inputSize, tile['TILE']!),
           parameters.members,
         ],
-        params: { ...range, ...this.#layerParams(layer), activation: this.#activationAfter(i - 1) },
+        params: { ...range, ...this.#layerParams(layer), activated: this.#activatedAfter(i - 1) },
         label: `${this.#label}.backwardInput${i}`,
       },
     );
@@ -222,10 +226,25 @@ export class MlpPass {
     };
   }
 
-  /** The activation behind layer `i`: none behind the last layer, nor in front of the first (i = -1). */
-  #activationAfter(i: number): number {
-    const hidden = i >= 0 && i < this.#mlp.parameters.layers.length - 1;
-    return ACTIVATIONS[hidden ? this.#mlp.spec.activation.toUpperCase() : 'IDENTITY']!;
+  /** A kernel whose tile is `columns` wide, or as wide as it gets, and the tile's constants. */
+  #tiled(file: string, columns: number) {
+    const lanes = this.#gpu.subgroupLanes;
+    // A narrow tile is a pipeline of its own, and worth it: first and last layers are a few columns wide.
+    const columns4 = columns <= 4 ? 1 : MOST_COLUMNS4;
+    const tunables = {
+      COLUMNS4: columns4,
+      LANES: lanes,
+      LOADS: Math.ceil((4 * columns4) / lanes),
+      ...(lanes > 1 && { ROWS: SUBGROUP_ROWS / lanes }),
+    };
+    const constants = { ACTIVATION: ACTIVATIONS[this.#mlp.spec.activation.toUpperCase()]! };
+    const kernel = this.#gpu.kernel(file, { tunables, constants, subgroups: lanes > 1 });
+    return { kernel, tile: constantsOf(kernel.shader.code) };
+  }
+
+  /** Whether an activation stands behind layer `i`: none does behind the last, nor in front of the first (i = -1). */
+  #activatedAfter(i: number): number {
+    return i >= 0 && i < this.#mlp.parameters.layers.length - 1 ? 1 : 0;
   }
 
   #rowsOf(label: string, size: number): Tensor {

@@ -7,9 +7,11 @@ import { DEFAULTS, PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
 import { parseSeeds, runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
+import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
 import { RunFolder } from './run-folder.ts';
 import { evaluationRows, table, trainTable } from './table.ts';
 import { evaluateRun, openGpu, ROLLOUTS, train } from './train.ts';
+import { verifyVectors } from './verify-vectors.ts';
 
 /** Exit codes: 1 something the user asked about is not right, 2 what they asked for cannot be done, 130 interrupted. */
 const EXIT = { notRight: 1, usage: 2, interrupted: 130 } as const;
@@ -26,6 +28,7 @@ function buildProgram(): Command {
       '--adapter <name>',
       'auto, system or swiftshader (or SOFTQ_ADAPTER); auto takes the fastest there is',
     );
+  const jsonOption = () => new Option('--json', 'one JSON object on stdout and nothing else there');
 
   const trainCommand = program
     .command('train')
@@ -45,7 +48,7 @@ function buildProgram(): Command {
     .option('--rollouts <n>', 'episodes', String(ROLLOUTS))
     .option('--seed <n>', "seed of the rollouts; the run's own by default")
     .option('--checkpoint <name>', 'checkpoint-... folder of the run; the newest by default')
-    .option('--json', 'one JSON object on stdout and nothing else there')
+    .addOption(jsonOption())
     .addOption(adapterOption())
     .action(evaluateAction);
   program
@@ -59,6 +62,19 @@ function buildProgram(): Command {
     .option('--out <file>', 'also write all numbers as JSON')
     .addOption(adapterOption())
     .action(acceptanceAction);
+  program
+    .command('doctor')
+    .description('show the adapter with its limits, and check kernels on it against float64')
+    .addOption(jsonOption())
+    .addOption(adapterOption())
+    .action(doctorAction);
+  program
+    .command('verify-vectors')
+    .description('compare the GPU with files of test vectors')
+    .argument('<folder>', 'with sql_*.json, env.json or r2.json')
+    .addOption(jsonOption())
+    .addOption(adapterOption())
+    .action(verifyVectorsAction);
   return program;
 }
 
@@ -190,6 +206,31 @@ async function acceptanceAction(flags: AcceptanceFlags): Promise<void> {
     ...(out !== undefined && { out }),
   });
   if (!ok) process.exitCode = EXIT.notRight;
+}
+
+interface ReportFlags {
+  readonly json?: true;
+  readonly adapter?: string;
+}
+
+async function doctorAction(flags: ReportFlags): Promise<void> {
+  const report = await doctor(parseAdapterChoice(flags.adapter));
+  console.log(flags.json ? JSON.stringify(report) : renderDoctor(report));
+  if (!report.ok) process.exitCode = EXIT.notRight;
+}
+
+async function verifyVectorsAction(folder: string, flags: ReportFlags): Promise<void> {
+  const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter));
+  const report = await verifyVectors(gpu, folder);
+  if (!report.ok) process.exitCode = EXIT.notRight;
+  if (flags.json) return console.log(JSON.stringify({ folder, adapter, ...report }));
+  const rows = report.rows.map((row) => [row.file, row.quantity, ...outcomeCells(row)]);
+  console.log(table(rows, ['file', 'quantity', 'error', 'tolerance', '']));
+  for (const { file, quantity, reason } of report.notChecked) {
+    console.log(`not checked: ${file} ${quantity}: ${reason}`);
+  }
+  const missed = report.rows.filter((row) => !row.ok).length;
+  console.log(`${report.rows.length - missed} of ${report.rows.length} quantities agree on ${adapter}.`);
 }
 
 function wholeNumber(flag: string, text: string, least: number): number {

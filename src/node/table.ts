@@ -9,7 +9,9 @@ export function percent(share: number): string {
 
 /** Rows of label and value as a plain table: no colours, so that it can be piped and pasted. */
 export function table(rows: readonly (readonly string[])[], head: readonly string[] = []): string {
-  const one = new Table({ head: [...head], style: { head: [], border: [] } });
+  // Lines between rows would double the height.
+  const chars = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+  const one = new Table({ head: [...head], style: { head: [], border: [] }, chars });
   one.push(...rows.map((row) => [...row]));
   return one.toString();
 }

@@ -1,4 +1,4 @@
-import type { Config } from './config.ts';
+import type { Config } from './settings.ts';
 
 /** Names of the presets. */
 export type PresetName = 'default' | 'tiny' | 'sharp' | 'paper' | 'release';

@@ -162,7 +162,7 @@ describe('linkShader', () => {
     const parameters = normals('parameters', (inputs + 1) * outputs);
     const results = await Promise.all(
       [shader, asWritten(shader)].map(async (variant) => {
-        const kernel = new Kernel(gpu.device, variant, {});
+        const kernel = new Kernel(gpu.device, variant, { ACTIVATION: 1 });
         await kernel.compiled;
         const output = gpu.tensor('output', [rows, outputs]);
         const params = {
@@ -173,7 +173,7 @@ describe('linkShader', () => {
           weights4: 0,
           member4: ((inputs + 1) * outputs) / 4,
           bias4: (inputs * outputs) / 4,
-          activation: 0,
+          activated: 0,
         };
         const dispatch = kernel.bind({ input, parameters, output }, { threads: [outputs, rows], params });
         await gpu.run(program('dense', [dispatch]));

@@ -115,6 +115,29 @@ describe('softq evaluate', () => {
   });
 });
 
+describe('softq verify-vectors', () => {
+  test("the project's own vectors agree, and what was not checked is named", async () => {
+    const { code, stdout } = await softq('verify-vectors test/vectors');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/│ sql_small\.json\s+│ critic\.grad\s+│ \d\.\de-\d+ │ 2\.0e-5\s+│ ok/);
+    expect(stdout).toMatch(/\nnot checked: sql_small\.json value_policy: needs the density/);
+    expect(stdout).toMatch(/\n(\d+) of \1 quantities agree on /);
+  });
+
+  test('a number that differs is a miss and exit code 1; --json puts one object on stdout', async () => {
+    const folder = join(scratch, 'vectors');
+    cpSync('test/vectors/r2.json', join(folder, 'r2.json'));
+    const parsed = JSON.parse(readFileSync(join(folder, 'r2.json'), 'utf8')) as { actions: number[][][] };
+    parsed.actions[1]![4]![0]! += 1e-3;
+    writeFileSync(join(folder, 'r2.json'), JSON.stringify(parsed));
+    const { code, stdout } = await softq(`verify-vectors ${folder} --json`);
+    expect(code).toBe(1);
+    const report = JSON.parse(stdout) as { ok: boolean; rows: { quantity: string; ok: boolean }[] };
+    expect(report.ok).toBe(false);
+    expect(report.rows.filter(({ ok }) => !ok).map(({ quantity }) => quantity)).toEqual(['actions']);
+  });
+});
+
 describe('bad input is one sentence and exit code 2', () => {
   test.each([
     ['train', /missing required argument/],
@@ -138,6 +161,10 @@ describe('bad input is one sentence and exit code 2', () => {
     ['evaluate runs --rollouts none', /--rollouts must be a whole number/],
     ['acceptance --seeds x', /--seeds must be numbers and ranges/],
     ['acceptance --preset paper', /acceptance bounds for default and tiny/],
+    ['verify-vectors', /missing required argument/],
+    ['verify-vectors nowhere', /The folder 'nowhere' cannot be read/],
+    ['verify-vectors src', /'src' holds no sql_/],
+    ['doctor --adapter quantum', /must be one of auto, system, swiftshader/],
     ['fly', /unknown command 'fly'/],
   ])('softq %s', async (line, sentence) => {
     const { code, stdout, stderr } = await softq(line);

@@ -1,0 +1,376 @@
+import { Clock } from '../gpu/clock.ts';
+import { Gpu } from '../gpu/gpu.ts';
+import { program } from '../gpu/program.ts';
+import { random, uniform } from '../gpu/random.ts';
+import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { padded } from '../gpu/tensor.ts';
+import { Mlp } from '../nn/mlp.ts';
+import { Svgd } from '../svgd/svgd.ts';
+import { acquireAdapter, type AcquiredAdapter, type AdapterChoice } from './adapter.ts';
+import { table } from './table.ts';
+import { chunks, columns, largest } from './vector-file.ts';
+
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+const FEATURES = ['timestamp-query', 'subgroups', 'shader-f16'] as const;
+
+const FASTER =
+  'SwiftShader is the slowest adapter. A current Mesa is several times as fast (Debian and Ubuntu: package ' +
+  'mesa-vulkan-drivers; on Debian 12 from bookworm-backports, since Dawn refuses its stock version), a GPU faster yet.';
+
+/** Largest errors of sums of products, and through exp and log. */
+const LINEAR = 1e-5;
+const TRANSCENDENTAL = 1e-4;
+
+/** What one kernel computes on the adapter against float64 on the host. */
+export interface KernelCheck {
+  readonly name: string;
+  /** max |gpu - float64| / max |float64|; NaN where the kernel gave one or did not run (in JSON not finite is null). */
+  readonly error: number;
+  readonly tolerance: number;
+  readonly ok: boolean;
+  /** Why it did not run, if so. */
+  readonly failure?: string;
+}
+
+/** What this machine offers, and whether it computes correctly. */
+export interface DoctorReport {
+  readonly adapter: Readonly<
+    Record<'name' | 'kind' | 'vendor' | 'architecture' | 'device' | 'description', string>
+  >;
+  readonly node: string;
+  readonly platform: string;
+  /** Of the adapter; the device asks for less, see `Gpu.create`. */
+  readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>;
+  readonly features: Readonly<Record<(typeof FEATURES)[number], boolean>>;
+  readonly checks: readonly KernelCheck[];
+  /** What Dawn said about the drivers while it looked at them; often empty. */
+  readonly notes: string;
+  /** How to get a faster adapter, where this is the slowest. */
+  readonly advice: string | null;
+  /** Whether every check is. */
+  readonly ok: boolean;
+}
+
+/**
+ * Looks at the adapter of the user's choice and checks a handful of kernels on it.
+ * @throws UsageError where there is no such adapter.
+ */
+export async function doctor(choice: AdapterChoice): Promise<DoctorReport> {
+  const acquired = await acquireAdapter(choice);
+  const { adapter } = acquired;
+  const gpu = await Gpu.create(acquired.gpu, adapter);
+  const checks = await checkKernels(gpu);
+  gpu.dispose();
+  return {
+    adapter: describeAdapter(acquired),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    limits: Object.fromEntries(
+      LIMITS.map((name) => [name, adapter.limits[name]]),
+    ) as unknown as DoctorReport['limits'],
+    features: Object.fromEntries(
+      FEATURES.map((name) => [name, adapter.features.has(name)]),
+    ) as unknown as DoctorReport['features'],
+    checks,
+    notes: acquired.notes,
+    advice: acquired.kind === 'swiftshader' ? FASTER : null,
+    ok: checks.every((check) => check.ok),
+  };
+}
+
+function describeAdapter({ adapter, kind, name }: AcquiredAdapter): DoctorReport['adapter'] {
+  const { vendor, architecture, device, description } = adapter.info;
+  return { name, kind, vendor, architecture, device, description };
+}
+
+/** A report as people read it. */
+export function renderDoctor(report: DoctorReport): string {
+  const { adapter, limits, features, checks, notes, advice } = report;
+  const machine = table([
+    ['adapter', `${adapter.name} (${adapter.kind})`],
+    ...(['vendor', 'architecture', 'device', 'description'] as const).map((key) => [key, adapter[key]]),
+    ['Node', `${report.node}, ${report.platform}`],
+    ...LIMITS.map((name) => [name, name.endsWith('Size') ? bytes(limits[name]) : String(limits[name])]),
+    ...FEATURES.map((name) => [name, features[name] ? 'yes' : 'no']),
+  ]);
+  const rows = checks.map((check) => [check.name, ...outcomeCells(check)]);
+  const wrong = checks.filter((check) => !check.ok).length;
+  return [
+    machine,
+    table(rows, ['against float64', 'error', 'tolerance', '']),
+    ...checks.flatMap(({ name, failure }) => (failure ? [`${name} did not run: ${failure}`] : [])),
+    ...(notes ? [`Dawn says of the drivers:\n${notes.replace(/^/gm, '  ')}`] : []),
+    wrong === 0
+      ? 'This adapter computes correctly.'
+      : `${wrong} of ${checks.length} checks failed: do not trust results from this adapter.`,
+    ...(advice ? [advice] : []),
+  ].join('\n');
+}
+
+/** Error, tolerance and verdict of a comparison as cells of a table. */
+export function outcomeCells({ error, tolerance, ok }: Omit<KernelCheck, 'name'>): string[] {
+  const [found, allowed] = [error, tolerance].map((one) => (one === 0 ? '0' : one.toExponential(1)));
+  return [found!, allowed!, ok ? 'ok' : 'WRONG'];
+}
+
+function bytes(count: number): string {
+  return count < 2 ** 20 ? `${count / 2 ** 10} KiB` : `${Math.round(count / 2 ** 20)} MiB`;
+}
+
+/** Whether `actual` is `expected` within `tolerance` of the largest expected number. */
+export function compareKernel(
+  name: string,
+  actual: ArrayLike<number>,
+  expected: readonly number[],
+  tolerance: number,
+): KernelCheck {
+  const scale = largest(expected.map(Math.abs));
+  const gaps = expected.map((value, i) => Math.abs((actual[i] ?? NaN) - value));
+  const error = largest(gaps) / (scale > 0 ? scale : 1);
+  return { name, error, tolerance, ok: error <= tolerance };
+}
+
+/** Runs every check on `gpu`; a kernel that the driver refuses is a check that failed. */
+export async function checkKernels(gpu: Gpu): Promise<KernelCheck[]> {
+  const checks: KernelCheck[] = [];
+  for (const [name, check] of Object.entries({
+    'random bits': checkRandom,
+    'dense layers': checkDense,
+    'Stein direction': checkStein,
+    'soft value': checkSoftValue,
+  })) {
+    try {
+      checks.push(...(await check(gpu)));
+    } catch (error) {
+      checks.push({ name, error: NaN, tolerance: 0, ok: false, failure: (error as Error).message });
+    }
+  }
+  return checks;
+}
+
+/** `count` numbers in [-1, 1), another list for each `list`. */
+function numbers(list: number, count: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: count }, (_, i) => 2 * uniform(random(1, list, 0, i)[0]) - 1);
+}
+
+const STREAM_RANDOM_ACTION = constantsOf(shaderSource('common/random.wgsl'))['STREAM_RANDOM_ACTION']!;
+
+/** Uniform actions, which are the upper 24 bits of a word: exact. */
+async function checkRandom(gpu: Gpu): Promise<KernelCheck[]> {
+  const [environments, actionSize, seed, iteration] = [100, 3, 0xfedcba98, 0x89abcdef];
+  const clock = new Clock(gpu);
+  clock.write({ iteration });
+  const action = gpu.tensor('doctor.action', [environments, actionSize]);
+  const act = gpu.kernel('rl/act.wgsl').bind(
+    {
+      clock: clock.tensor,
+      seeds: gpu.tensorOf('doctor.seeds', Uint32Array.of(seed)),
+      pre_tanh: gpu.tensor('doctor.preTanh', [environments, padded(actionSize)]),
+      action,
+    },
+    {
+      threads: [environments, 1],
+      params: {
+        environments,
+        random_environments: environments,
+        action_size: actionSize,
+        stride: padded(actionSize),
+      },
+    },
+  );
+  await gpu.run(program('doctor.random', [act]));
+  const expected = Array.from({ length: environments * actionSize }, (_, i) => {
+    return 2 * uniform(random(seed, STREAM_RANDOM_ACTION, iteration, i)[0]) - 1;
+  });
+  return [compareKernel('random bits', await gpu.read(action), expected, 0)];
+}
+
+/** y = W3 relu(W2 relu(W1 x)) and both of its gradients. */
+async function checkDense(gpu: Gpu): Promise<KernelCheck[]> {
+  const [inputSize, outputSize, rows] = [5, 3, 150];
+  const spec = { inputSize, hidden: [12, 9], outputSize, activation: 'relu' as const };
+  const mlp = new Mlp(gpu, 'doctor', spec, 1);
+  const { parameters } = mlp;
+  const arrays = parameters
+    .unpack(new Float32Array(parameters.size))
+    .map(({ name, data }, i) => [name, numbers(i, data.length)] as const);
+  gpu.write(parameters.tensor, parameters.pack(new Map(arrays)));
+  const x = chunks([...numbers(100, rows * inputSize)], inputSize);
+  const dy = chunks([...numbers(101, rows * outputSize)], outputSize);
+
+  const pass = mlp.pass('doctor.pass', rows);
+  const outputGrad = pass.gradTensor('outputGrad', outputSize);
+  const inputGrad = pass.gradTensor('inputGrad', inputSize);
+  const parameterGrad = pass.parameterGradient();
+  gpu.write(pass.input, padRows(x));
+  gpu.write(outputGrad, padRows(dy));
+  await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
+  const partial = await gpu.read(parameterGrad.tensor);
+  const sum = new Float32Array(parameters.size);
+  partial.forEach((value, i) => (sum[i % parameters.size]! += value));
+  const gradient = parameters.unpack(sum).flatMap(({ data }) => [...data]);
+
+  const layers = parameters.layers.map((layer, i) => ({
+    ...layer,
+    weight: arrays[2 * i]![1],
+    offset: arrays[2 * i + 1]![1],
+  }));
+  const reference = denseReference(layers, x, dy);
+  const read = async (tensor: typeof inputGrad, width: number) =>
+    columns(await gpu.read(tensor), padded(width), width).flat();
+  return [
+    compareKernel('dense forward', await read(pass.output, outputSize), reference.y.flat(), LINEAR),
+    compareKernel('dense backward to input', await read(inputGrad, inputSize), reference.dx.flat(), LINEAR),
+    compareKernel('dense backward to parameters', gradient, reference.dParameters, LINEAR),
+  ];
+}
+
+function padRows(rows: readonly (readonly number[])[]): Float32Array<ArrayBuffer> {
+  const stride = padded(rows[0]!.length);
+  return Float32Array.from({ length: rows.length * stride }, (_, i) => {
+    return rows[Math.floor(i / stride)]![i % stride] ?? 0;
+  });
+}
+
+interface ReferenceLayer {
+  readonly inputSize: number;
+  readonly outputSize: number;
+  readonly weight: Float32Array;
+  readonly offset: Float32Array;
+}
+
+/** Forward and backward by the definitions, in float64. */
+function denseReference(layers: readonly ReferenceLayer[], x: number[][], dy: number[][]) {
+  const inputs: number[][][] = [];
+  let y = x;
+  layers.forEach(({ outputSize, weight, offset }, l) => {
+    inputs.push(y);
+    y = y.map((row) =>
+      Array.from({ length: outputSize }, (_, o) => {
+        const sum = row.reduce((total, value, i) => total + value * weight[i * outputSize + o]!, offset[o]!);
+        return l < layers.length - 1 ? Math.max(0, sum) : sum;
+      }),
+    );
+  });
+  let dx = dy;
+  const gradients: number[] = [];
+  for (let l = layers.length - 1; l >= 0; l--) {
+    const { inputSize, outputSize, weight } = layers[l]!;
+    const [input, grad] = [inputs[l]!, dx];
+    const dWeight = Array.from({ length: inputSize * outputSize }, (_, at) => {
+      const [i, o] = [Math.floor(at / outputSize), at % outputSize];
+      return input.reduce((sum, row, r) => sum + row[i]! * grad[r]![o]!, 0);
+    });
+    const dOffset = Array.from({ length: outputSize }, (_, o) => grad.reduce((sum, row) => sum + row[o]!, 0));
+    gradients.unshift(...dWeight, ...dOffset);
+    dx = grad.map((row, r) =>
+      Array.from({ length: inputSize }, (_, i) => {
+        const sum = row.reduce((total, value, o) => total + value * weight[i * outputSize + o]!, 0);
+        return l === 0 || input[r]![i]! > 0 ? sum : 0;
+      }),
+    );
+  }
+  return { y, dx, dParameters: gradients };
+}
+
+/** Eq. 13 with the kernel in a = tanh u, a median bandwidth for each state, and two-dimensional actions. */
+async function checkStein(gpu: Gpu): Promise<KernelCheck[]> {
+  const [states, fixed, updated, actionSize] = [10, 5, 4, 2];
+  const [alpha, scale, floor, stride] = [0.7, -0.3, 1e-3, padded(actionSize)];
+  const rows = (fixed + updated) * states;
+  const u = chunks(
+    [...numbers(200, rows * actionSize)].map((value) => 2 * value),
+    actionSize,
+  );
+  // Rounded as the tensor is, so that both sides begin with the same numbers.
+  const a = u.map((row) => row.map((value) => Math.fround(Math.tanh(value))));
+  const slopes = chunks(
+    [...numbers(201, fixed * states * actionSize)].map((value) => 3 * value),
+    actionSize,
+  );
+  const options = { members: 1, states, fixedParticles: fixed, updatedParticles: updated, actionSize };
+  const rules = { kind: 'tanh-kernel', bandwidth: 'code', bandwidthFloor: floor, repulsion: true } as const;
+  const direction = gpu.tensor('doctor.direction', [1, fixed + updated, states, stride]);
+  const inputs = {
+    preTanh: gpu.tensorOf('doctor.u', padRows(u)),
+    actions: gpu.tensorOf('doctor.a', padRows(a)),
+    stride,
+    actionGradient: gpu.tensorOf('doctor.slopes', padRows(slopes)),
+    gradientStride: stride,
+    gradientFirst: 0,
+    temperature: gpu.tensorOf('doctor.temperature', Float32Array.of(alpha)),
+    rewardScale: 1,
+    direction,
+    scale,
+  };
+  await gpu.run(new Svgd(gpu, { ...options, ...rules }).direction(inputs));
+  const actual = columns(await gpu.read(direction), stride, actionSize).slice(fixed * states);
+
+  const expected = actual.map((_, row) => {
+    const state = row % states;
+    const at = (particle: number) => a[particle * states + state]!;
+    const squared = (j: number, i: number) =>
+      at(j).reduce((sum, value, d) => sum + (value - at(fixed + i)[d]!) ** 2, 0);
+    const pairs = Array.from({ length: fixed * updated }, (__, p) =>
+      squared(Math.floor(p / updated), p % updated),
+    );
+    const median = pairs.sort((p, q) => p - q)[Math.floor((pairs.length - 1) / 2)]!;
+    const h = Math.max(median / Math.log(fixed), floor);
+    const i = Math.floor(row / states);
+    return at(fixed + i).map((y, d) => {
+      let phi = 0;
+      for (let j = 0; j < fixed; j++) {
+        const x = at(j)[d]!;
+        const kappa = Math.exp(-squared(j, i) / h);
+        const score = ((1 - x * x) * slopes[j * states + state]![d]!) / alpha - 2 * x;
+        phi += kappa * score + (1 - x * x) * (-2 / h) * (x - y) * kappa;
+      }
+      return (scale * phi) / fixed;
+    });
+  });
+  return [compareKernel('Stein direction', actual.flat(), expected.flat(), TRANSCENDENTAL)];
+}
+
+/** Eq. 10, with usual values of Q and with some that overflow an exponential unless the largest is taken out first. */
+async function checkSoftValue(gpu: Gpu): Promise<KernelCheck[]> {
+  return [...(await softValueUpTo(gpu, 3, '')), ...(await softValueUpTo(gpu, 200, ', large Q'))];
+}
+
+async function softValueUpTo(gpu: Gpu, largestQ: number, suffix: string): Promise<KernelCheck[]> {
+  const [states, particles, discount, alpha] = [50, 16, 0.99, 0.8];
+  const q = numbers(300, states * particles).map((value) => largestQ * value);
+  const density = numbers(301, states * particles);
+  const reward = numbers(302, states);
+  const terminated = numbers(303, states).map((value) => (value > 0.5 ? 1 : 0));
+  const [value, target] = [gpu.tensor('doctor.value', [states]), gpu.tensor('doctor.target', [states])];
+  const kernel = gpu.kernel('rl/td_target.wgsl').bind(
+    {
+      q_values: gpu.tensorOf('doctor.q', padRows([...q].map((one) => [one]))),
+      log_density: gpu.tensorOf('doctor.density', density),
+      temperature: gpu.tensorOf('doctor.temperature', Float32Array.of(alpha)),
+      reward: gpu.tensorOf('doctor.reward', reward),
+      terminated: gpu.tensorOf('doctor.terminated', terminated),
+      value,
+      td_target: target,
+    },
+    { threads: [states, 1], params: { states, particles, discount, reward_scale: 1 } },
+  );
+  await gpu.run(program('doctor.softValue', [kernel]));
+  const values = chunks([...q], particles).map((row, state) => {
+    const exponents = row.map((one, k) => one / alpha - density[state * particles + k]!);
+    const most = Math.max(...exponents);
+    const mean = exponents.reduce((sum, one) => sum + Math.exp(one - most), 0) / particles;
+    return alpha * (most + Math.log(mean));
+  });
+  const targets = values.map((one, state) => reward[state]! + discount * (1 - terminated[state]!) * one);
+  return [
+    compareKernel(`soft value${suffix}`, await gpu.read(value), values, TRANSCENDENTAL),
+    compareKernel(`TD target${suffix}`, await gpu.read(target), targets, TRANSCENDENTAL),
+  ];
+}
