@@ -7,7 +7,7 @@
 // #import common/activation.wgsl
 // #import common/subgroup_of_one.wgsl
 
-const ROWS = 8u; // #tunable
+const ROWS = 4u; // #tunable
 const COLUMNS4 = 4u; // #tunable
 const LANES = 1u; // #tunable
 const LOADS = 16u; // #tunable

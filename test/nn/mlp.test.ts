@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { requestTestAdapter } from '#test-gpu';
+import { Gpu } from '../../src/gpu/gpu.ts';
 import { Mlp, mlpSizes, type MlpSpec } from '../../src/nn/mlp.ts';
 import { random, uniform } from '../../src/gpu/random.ts';
 import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
@@ -38,64 +40,79 @@ const CASES: { spec: MlpSpec; rows: number; members: number }[] = [
   { spec: { inputSize: 256, hidden: [512], outputSize: 9, activation: 'tanh' }, rows: 19, members: 1 },
 ];
 
-describe('Mlp', () => {
-  test.each(CASES)(
-    'forward and backward agree with float64: $spec, $rows rows, $members members',
-    async (one) => {
-      const { spec, rows, members } = one;
-      const gpu = gpuOf();
-      const mlp = new Mlp(gpu, 'net', spec, members);
-      mlp.parameters.initialise(
-        Array.from({ length: members }, (_, i) => 11 + i),
-        0,
-      );
-      const x = Array.from({ length: members }, (_, m) => matrix(1 + m, rows, spec.inputSize));
-      const dy = Array.from({ length: members }, (_, m) => matrix(50 + m, rows, spec.outputSize));
-      const pass = mlp.pass('pass', rows);
-      const outputGrad = pass.gradTensor('outputGrad', spec.outputSize);
-      const inputGrad = pass.gradTensor('inputGrad', spec.inputSize);
-      const parameterGrad = pass.parameterGradient();
-      gpu.write(pass.input, padRows(x.flat()));
-      gpu.write(outputGrad, padRows(dy.flat()));
-      // Biases are zero after initialisation, which would hide a wrong bias offset.
-      const flat = (await gpu.read(mlp.parameters.tensor)).slice();
-      for (let member = 0; member < members; member++) {
-        for (const { bias, outputSize } of mlp.parameters.layers) {
-          for (let i = 0; i < outputSize; i++)
-            flat[member * mlp.parameters.size + bias + i] = 0.3 * draw(99, i);
-        }
-      }
-      gpu.write(mlp.parameters.tensor, flat);
-      await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
+/** The adapter as it would be if it had no subgroups. */
+function withoutSubgroups(adapter: GPUAdapter): GPUAdapter {
+  const features = new Set([...adapter.features].filter((feature) => feature !== 'subgroups'));
+  return {
+    features,
+    limits: adapter.limits,
+    info: adapter.info,
+    requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
+  } as unknown as GPUAdapter;
+}
 
-      const y = unpadRows(await gpu.read(pass.output), spec.outputSize);
-      const dx = unpadRows(await gpu.read(inputGrad), spec.inputSize);
-      const partial = await gpu.read(parameterGrad.tensor);
-      const { size } = mlp.parameters;
-      const summed = new Float32Array(members * size);
-      for (let m = 0; m < members; m++) {
-        for (let s = 0; s < parameterGrad.splits; s++) {
-          for (let i = 0; i < size; i++)
-            summed[m * size + i]! += partial[(m * parameterGrad.splits + s) * size + i]!;
-        }
-      }
-      for (let m = 0; m < members; m++) {
-        const oracle = {
-          sizes: mlpSizes(spec),
-          hidden: spec.activation,
-          parameters: oracleParameters(mlp, flat, m),
-        };
-        const reference = mlpBackward(oracle, x[m]!, dy[m]!);
-        expectClose(
-          y.slice(m * rows, (m + 1) * rows).flat(),
-          mlpForward(oracle, x[m]!).flat(),
-          LINEAR_ALGEBRA,
-        );
-        expectClose(dx.slice(m * rows, (m + 1) * rows).flat(), reference.inputGrad.flat(), LINEAR_ALGEBRA);
-        expectClose(oracleParameters(mlp, summed, m), reference.parameterGrad, LINEAR_ALGEBRA);
-      }
-    },
+/** Forward and backward of one network against float64, biases and every member included. */
+async function expectAgreement(gpu: Gpu, one: (typeof CASES)[number]): Promise<void> {
+  const { spec, rows, members } = one;
+  const mlp = new Mlp(gpu, 'net', spec, members);
+  mlp.parameters.initialise(
+    Array.from({ length: members }, (_, i) => 11 + i),
+    0,
   );
+  const x = Array.from({ length: members }, (_, m) => matrix(1 + m, rows, spec.inputSize));
+  const dy = Array.from({ length: members }, (_, m) => matrix(50 + m, rows, spec.outputSize));
+  const pass = mlp.pass('pass', rows);
+  const outputGrad = pass.gradTensor('outputGrad', spec.outputSize);
+  const inputGrad = pass.gradTensor('inputGrad', spec.inputSize);
+  const parameterGrad = pass.parameterGradient();
+  gpu.write(pass.input, padRows(x.flat()));
+  gpu.write(outputGrad, padRows(dy.flat()));
+  // Biases are zero after initialisation, which would hide a wrong bias offset.
+  const flat = (await gpu.read(mlp.parameters.tensor)).slice();
+  for (let member = 0; member < members; member++) {
+    for (const { bias, outputSize } of mlp.parameters.layers) {
+      for (let i = 0; i < outputSize; i++) flat[member * mlp.parameters.size + bias + i] = 0.3 * draw(99, i);
+    }
+  }
+  gpu.write(mlp.parameters.tensor, flat);
+  await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
+
+  const y = unpadRows(await gpu.read(pass.output), spec.outputSize);
+  const dx = unpadRows(await gpu.read(inputGrad), spec.inputSize);
+  const partial = await gpu.read(parameterGrad.tensor);
+  const { size } = mlp.parameters;
+  const summed = new Float32Array(members * size);
+  for (let m = 0; m < members; m++) {
+    for (let s = 0; s < parameterGrad.splits; s++) {
+      for (let i = 0; i < size; i++)
+        summed[m * size + i]! += partial[(m * parameterGrad.splits + s) * size + i]!;
+    }
+  }
+  for (let m = 0; m < members; m++) {
+    const oracle = {
+      sizes: mlpSizes(spec),
+      hidden: spec.activation,
+      parameters: oracleParameters(mlp, flat, m),
+    };
+    const reference = mlpBackward(oracle, x[m]!, dy[m]!);
+    expectClose(y.slice(m * rows, (m + 1) * rows).flat(), mlpForward(oracle, x[m]!).flat(), LINEAR_ALGEBRA);
+    expectClose(dx.slice(m * rows, (m + 1) * rows).flat(), reference.inputGrad.flat(), LINEAR_ALGEBRA);
+    expectClose(oracleParameters(mlp, summed, m), reference.parameterGrad, LINEAR_ALGEBRA);
+  }
+}
+
+describe('Mlp', () => {
+  test.each(CASES)('forward and backward agree with float64: $spec, $rows rows, $members members', (one) =>
+    expectAgreement(gpuOf(), one),
+  );
+
+  test('they do on a device without subgroups, where every lane loads all weights', async () => {
+    const { gpu: instance, adapter } = await requestTestAdapter();
+    const gpu = await Gpu.create(instance, withoutSubgroups(adapter));
+    expect(gpu.subgroupLanes).toBe(1);
+    for (const one of CASES.slice(1, 4)) await expectAgreement(gpu, one);
+    gpu.dispose();
+  });
 
   test('a backward pass over some rows leaves the others out', async () => {
     const gpu = gpuOf();
