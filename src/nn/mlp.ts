@@ -40,8 +40,8 @@ const ACTIVATIONS = constantsOf(shaderSource('common/activation.wgsl'));
 const ROWS_PER_SPLIT = 64;
 const MOST_SPLITS = 32;
 
-/** Rows of a subgroup's tile: more of them per lane where lanes are few, so that each weight loaded is used as often. */
-const SUBGROUP_ROWS = 32;
+/** Rows of an invocation whose lanes share the loading of weights: each broadcast weight is used this often. */
+const ROWS_WITH_SUBGROUPS = 8;
 
 /** Columns of the wide tile in groups of four: 8 rows of 16 columns fill the registers of a CPU several times. */
 const MOST_COLUMNS4 = 4;
@@ -235,7 +235,7 @@ export class MlpPass {
       COLUMNS4: columns4,
       LANES: lanes,
       LOADS: Math.ceil((4 * columns4) / lanes),
-      ...(lanes > 1 && { ROWS: SUBGROUP_ROWS / lanes }),
+      ...(lanes > 1 && { ROWS: ROWS_WITH_SUBGROUPS }),
     };
     const constants = { ACTIVATION: ACTIVATIONS[this.#mlp.spec.activation.toUpperCase()]! };
     const kernel = this.#gpu.kernel(file, { tunables, constants, subgroups: lanes > 1 });
