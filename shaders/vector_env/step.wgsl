@@ -15,7 +15,8 @@ const LENGTH = 1u;
 const LAST_RETURN = 2u;
 const LAST_LENGTH = 3u;
 const LAST_TERMINATED = 4u;
-const EPISODE_FIELDS = 5u;
+const FINISHED = 5u; // 1 once an episode has ended
+const EPISODE_FIELDS = 6u;
 
 struct Params {
   environments: u32,
@@ -64,6 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     episode[e + LAST_RETURN * stride] = total;
     episode[e + LAST_LENGTH * stride] = length;
     episode[e + LAST_TERMINATED * stride] = select(0.0, 1.0, result.terminated);
+    episode[e + FINISHED * stride] = 1.0;
     random_stream = STREAM_RESET;
     env_reset();
     env_observe();

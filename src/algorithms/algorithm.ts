@@ -14,6 +14,8 @@ export interface Metric {
   readonly memberStride: number;
   /** The reported number is the mean times this, e.g. to undo reward scaling. */
   readonly factor: number;
+  /** Another metric of the same read-out to divide by: the share of numbers that count. */
+  readonly per?: string;
 }
 
 /** Which kind of gradient step: the critic alone in the critic-first phase, or both networks. */
@@ -30,7 +32,7 @@ export interface Algorithm {
   readonly metrics: readonly Metric[];
   /** Draws the initial parameters from each member's seed. */
   initialise(seeds: readonly number[]): Promise<void>;
-  /** Everything that survives an update, by name, in logical shapes. */
+  /** Networks, their moments and the temperature: what an update changes, by name, in logical shapes. */
   state(): Promise<NamedArray[]>;
   /**
    * Puts back what `state` gave.

@@ -99,8 +99,6 @@ export class SoftQLearning implements Algorithm {
   readonly act: Algorithm['act'];
   readonly update: Algorithm['update'];
   readonly metrics: readonly Metric[];
-  /** Floating-point operations of the dense layers in one update of both networks. */
-  readonly flopsPerUpdate: number;
   readonly #gpu: Gpu;
   readonly #context: LearnerContext;
   readonly #options: SoftQLearningOptions;
@@ -109,8 +107,7 @@ export class SoftQLearning implements Algorithm {
 
   constructor(gpu: Gpu, context: LearnerContext, options: SoftQLearningOptions) {
     const { observationSize, actionSize, environments, members, seeds, clock } = context;
-    const { hidden, activation, latentSize, batchSize, fixedParticles, updatedParticles, valueParticles } =
-      options;
+    const { hidden, activation, latentSize, batchSize, fixedParticles, updatedParticles } = options;
     this.#gpu = gpu;
     this.#context = context;
     this.#options = options;
@@ -165,11 +162,6 @@ export class SoftQLearning implements Algorithm {
     };
     this.act = this.#acting();
     this.metrics = this.#metrics(critic);
-    const particles = fixedParticles + updatedParticles;
-    this.flopsPerUpdate =
-      batchSize *
-      (this.softQ.mlp.flopsPerRow * (valueParticles + 3 + 2 * fixedParticles) +
-        this.samplingNetwork.mlp.flopsPerRow * (particles + 2 * updatedParticles));
   }
 
   /** Eq. 10-11: regress Q(s, a) on r + gamma * soft value of s' under the target network. */

@@ -24,13 +24,15 @@ export async function drawFigure1(
   run: {
     readonly name: string;
     readonly config: Config;
+    /** How many the policy has had, which an interrupted run's configuration does not tell. */
+    readonly updates: number;
     readonly temperature: number;
     readonly rollouts: readonly Rollout[];
     readonly evaluation: Evaluation;
   },
   document: Document,
 ): Promise<string> {
-  const { name, config, temperature, rollouts, evaluation } = run;
+  const { name, config, updates, temperature, rollouts, evaluation } = run;
   const actions = await evaluator.actionsAt(FIGURE1_STATES, ACTIONS_PER_STATE);
   const grid = range(ACTION_GRID, 1).flatMap((y) => range(ACTION_GRID, 1).map((x) => [x, y]));
   const panels: Figure1Data['panels'] = [];
@@ -49,7 +51,7 @@ export async function drawFigure1(
     {
       title: 'Soft Q-learning on the multi-goal task',
       caption:
-        `${name}: ${config.updates} updates, seed ${config.seed}. Success ${(100 * evaluation.success).toFixed(1)} % of ` +
+        `${name}: ${updates} updates, seed ${config.seed}. Success ${(100 * evaluation.success).toFixed(1)} % of ` +
         `${evaluation.rollouts} rollouts (${TRAJECTORIES} drawn); goals right, left, up, down: ${shares}; mean return ` +
         `${evaluation.meanReturn.toFixed(0)}.`,
       temperature,

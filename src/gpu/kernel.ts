@@ -1,3 +1,4 @@
+import { UsageError } from './errors.ts';
 import type { Dispatch } from './program.ts';
 import { packStruct, type Shader } from './shader.ts';
 import type { Tensor } from './tensor.ts';
@@ -76,8 +77,8 @@ export class Kernel {
   /**
    * Binds tensors to the shader's bindings by name. All bindings but `params` must be given. Whole buffers are bound:
    * a view's first element reaches the shader as the Params field `<binding>_offset`.
-   * @throws Error naming missing and unknown bindings, a view that the shader takes no offset for, or a dimension that
-   * needs more than 65,535 workgroups.
+   * @throws Error naming missing and unknown bindings, or a view that the shader takes no offset for; UsageError when a
+   * dimension needs more than 65,535 workgroups.
    */
   bind(tensors: Readonly<Record<string, Tensor>>, options: BindOptions): Dispatch {
     const { shader } = this;
@@ -96,8 +97,9 @@ export class Kernel {
       number,
     ];
     if (workgroups.some((count) => !(count >= 1 && count <= 65535))) {
-      throw new Error(
-        `${shader.name}: ${workgroups.join(' x ')} workgroups; each axis must have 1 to 65,535.`,
+      throw new UsageError(
+        `'${options.label ?? shader.name}' needs ${workgroups.join(' x ')} workgroups, and WebGPU allows 65,535 along ` +
+          `an axis: lower the number of environments, transitions in a batch, or particles.`,
       );
     }
     const label = options.label ?? shader.name;

@@ -69,12 +69,6 @@ export class Mlp {
   pass(label: string, rows: number, input?: Tensor): MlpPass {
     return new MlpPass(this.#gpu, label, this, rows, input);
   }
-
-  /** Multiply-adds of one forward row, twice: the floating-point operations of the dense layers alone. */
-  get flopsPerRow(): number {
-    const sizes = mlpSizes(this.spec);
-    return sizes.slice(1).reduce((sum, size, i) => sum + 2 * size * sizes[i]!, 0);
-  }
 }
 
 /** Layer sizes, input first. */

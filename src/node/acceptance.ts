@@ -15,6 +15,9 @@ export interface AcceptanceOptions {
   readonly out?: string;
 }
 
+/** Far more than anybody waits for. */
+const MOST_SEEDS = 10_000;
+
 /**
  * Seeds as written on a command line: `100-109`, `3`, `1,5,7-9`.
  * @throws UsageError if it is neither.
@@ -24,6 +27,11 @@ export function parseSeeds(text: string): number[] {
     const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? [];
     if (first === undefined || Number(last) < Number(first)) {
       throw new UsageError(`--seeds must be numbers and ranges such as 100-109 or 1,5,7-9, not ${text}.`);
+    }
+    if (Number(last) > 0xffffffff || Number(last) - Number(first) >= MOST_SEEDS) {
+      throw new UsageError(
+        `--seeds must lie below 2^32, at most ${MOST_SEEDS} of them in a range, not ${text}.`,
+      );
     }
     return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
   });
@@ -73,6 +81,7 @@ function row({ metric, low, high, least, median, greatest, passed, of, ok }: Jud
   ];
 }
 
+/** Four digits; a coverage that never came to stay is infinite. */
 function rounded(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : 'never';
+  return value === Infinity ? 'never' : String(Number(value.toPrecision(4)));
 }

@@ -1,26 +1,36 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { environmentNames, environmentOf } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { CONFIG_ENTRIES, flagOf, resolveConfig } from '../train/config.ts';
-import { DEFAULTS, PRESETS } from '../train/presets.ts';
+import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
 import { parseSeeds, runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
+import { describeSetting, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
 import { RunFolder } from './run-folder.ts';
 import { evaluationRows, table, trainTable } from './table.ts';
 import { evaluateRun, openGpu, ROLLOUTS, train } from './train.ts';
 import { verifyVectors } from './verify-vectors.ts';
 
-/** Exit codes: 1 something the user asked about is not right, 2 what they asked for cannot be done, 130 interrupted. */
-const EXIT = { notRight: 1, usage: 2, interrupted: 130 } as const;
+/** Exit codes: 1 something the user asked about is not right, 2 what they asked for cannot be done. */
+const EXIT = { notRight: 1, usage: 2 } as const;
+/** Rollouts whose transitions fit the smallest storage binding that an adapter may have. */
+const MOST_ROLLOUTS = 100_000;
 
 const SETTINGS = Object.keys(CONFIG_ENTRIES).filter((key) => key !== 'environment' && key !== 'preset');
+
+/** The version in package.json, which lies two folders above the built file as above this one. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
 
 function buildProgram(): Command {
   const program = new Command('softq')
     .description('Maximum-entropy, energy-based policies with soft Q-learning on WebGPU.')
+    .version(packageVersion())
     .exitOverride()
     .configureHelp({ sortSubcommands: false });
   const adapterOption = () =>
@@ -78,14 +88,6 @@ function buildProgram(): Command {
   return program;
 }
 
-function describeSetting(key: string): string {
-  const entry = CONFIG_ENTRIES[key as keyof typeof CONFIG_ENTRIES];
-  const doc =
-    entry.pipe.map((action) => ('description' in action ? action.description : '')).find(Boolean) ?? '';
-  const value = DEFAULTS[key as keyof typeof DEFAULTS];
-  return `${doc} (default ${Array.isArray(value) ? value.join(',') : String(value)})`;
-}
-
 interface TrainFlags {
   readonly preset?: string;
   readonly config?: string;
@@ -94,9 +96,17 @@ interface TrainFlags {
 }
 
 async function trainAction(environment: string, flags: TrainFlags): Promise<void> {
-  const fromFile = flags.config ? await readConfigFile(flags.config) : {};
+  const fromFile = flags.config === undefined ? {} : await readConfigFile(flags.config);
   const given: Record<string, unknown> = { ...fromFile, environment };
-  if (flags.preset) given['preset'] = flags.preset;
+  if (flags.preset !== undefined) {
+    // A file that is complete would only be relabelled by another preset's name.
+    if (![undefined, flags.preset].includes(fromFile['preset'] as string | undefined)) {
+      throw new UsageError(
+        `'${flags.config}' already starts from preset '${String(fromFile['preset'])}': leave out --preset or the file.`,
+      );
+    }
+    given['preset'] = flags.preset;
+  }
   for (const key of SETTINGS) {
     const text = (flags as unknown as Record<string, string | undefined>)[key];
     if (text !== undefined) given[key] = parseSetting(key, text);
@@ -104,40 +114,7 @@ async function trainAction(environment: string, flags: TrainFlags): Promise<void
   const config = resolveConfig(given);
   const result = await train(config, { adapter: parseAdapterChoice(flags.adapter), parent: flags.runs });
   console.log(trainTable(result, environmentOf(environment).outcomes ?? []));
-  if (result.interrupted) process.exitCode = EXIT.interrupted;
-}
-
-/** A flag's text as the value its setting wants; what does not parse is left for the schema to refuse. */
-function parseSetting(key: string, text: string): unknown {
-  const like = DEFAULTS[key as keyof typeof DEFAULTS];
-  if (Array.isArray(like)) return text.split(',').map((part) => parseNumber(part));
-  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (key === 'finalTemperature' && text === 'null') return null;
-  return typeof like === 'string' ? text : parseNumber(text);
-}
-
-function parseNumber(text: string): number | string {
-  const value = Number(text);
-  return text.trim() === '' || Number.isNaN(value) ? text : value;
-}
-
-async function readConfigFile(path: string): Promise<Record<string, unknown>> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch {
-    throw new UsageError(`The configuration file '${path}' cannot be read: check the path.`);
-  }
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
-      return parsed as Record<string, unknown>;
-  } catch {
-    // falls through to the sentence below
-  }
-  throw new UsageError(
-    `The configuration file '${path}' is not a JSON object of settings: compare a run's config.json.`,
-  );
+  if (result.interrupted !== undefined) process.exitCode = result.interrupted;
 }
 
 interface EvaluateFlags {
@@ -149,14 +126,26 @@ interface EvaluateFlags {
 }
 
 async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void> {
-  const rollouts = wholeNumber('--rollouts', flags.rollouts, 1);
+  const rollouts = wholeNumber('--rollouts', flags.rollouts, 1, MOST_ROLLOUTS);
   const folder = await RunFolder.open(path);
   const { config, learner, clock, hash, name } = await folder.readCheckpoint(['learner'], flags.checkpoint);
   const seed = flags.seed === undefined ? config.seed : wholeNumber('--seed', flags.seed, 0);
   const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter));
-  const trainer = await Trainer.create(gpu, config);
-  trainer.algorithm.restore(new Map(learner.map((array) => [array.name, array.data])));
-  const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, { rollouts, seed });
+  // The networks alone are wanted: the run's environments and transitions need not fit this adapter.
+  const trainer = await Trainer.create(gpu, { ...config, environments: 1, replayCapacity: 1 });
+  try {
+    trainer.algorithm.restore(new Map(learner.map((array) => [array.name, array.data])));
+  } catch (error) {
+    throw new UsageError(
+      `Checkpoint '${name}' does not fit its configuration: ${(error as Error).message}.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const { updates } = clock;
+  const suffix = `-${name}-s${seed}-n${rollouts}`;
+  const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, { rollouts, seed, updates, suffix });
   if (flags.json) {
     const { environment } = trainer;
     const outcomes = Object.fromEntries(
@@ -167,7 +156,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
         run: path,
         checkpoint: name,
         hash,
-        updates: clock.updates,
+        updates,
         adapter,
         seed,
         ...evaluation,
@@ -233,18 +222,13 @@ async function verifyVectorsAction(folder: string, flags: ReportFlags): Promise<
   console.log(`${report.rows.length - missed} of ${report.rows.length} quantities agree on ${adapter}.`);
 }
 
-function wholeNumber(flag: string, text: string, least: number): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new UsageError(`${flag} must be a whole number of at least ${least}, not ${text}.`);
-  }
-  return value;
-}
-
 /** An error of the file system: a full disk, a folder that cannot be written. */
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
-  return error instanceof Error && 'syscall' in error && 'path' in error;
+  return error instanceof Error && 'syscall' in error && 'code' in error;
 }
+
+// A reader that leaves early, such as head, must not end a training.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 
 /** Runs the command line; every mistake of the user's ends in one sentence on stderr. */
 async function main(): Promise<void> {

@@ -1,5 +1,5 @@
 import { access, appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { UsageError } from '../gpu/errors.ts';
 import {
   CheckpointError,
@@ -18,6 +18,11 @@ const KEPT = 2;
 /** A run on disk: resolved configuration, metrics as JSON lines, checkpoints, and what was made of them. */
 export class RunFolder {
   readonly path: string;
+
+  /** The folder's own name. */
+  get name(): string {
+    return basename(this.path);
+  }
 
   private constructor(path: string) {
     this.path = path;
@@ -88,7 +93,7 @@ export class RunFolder {
     extra: (row: MetricRow) => Record<string, number>,
   ): Promise<void> {
     const lines = rows.map((row) =>
-      JSON.stringify({ global_step: row.updates, ...extra(row), ...finite(row.values) }),
+      JSON.stringify({ ...extra(row), updates: row.updates, ...finite(row.values) }),
     );
     if (lines.length > 0) await appendFile(join(this.path, 'metrics.jsonl'), `${lines.join('\n')}\n`);
   }
@@ -103,12 +108,17 @@ export class RunFolder {
     const target = join(this.path, `checkpoint-${String(snapshot.clock.updates).padStart(6, '0')}`);
     const temporary = `${target}.tmp`;
     await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary);
-    for (const [name, bytes] of files) await writeDurably(join(temporary, name), bytes);
-    await syncFolder(temporary);
-    await rm(target, { recursive: true, force: true });
-    await rename(temporary, target);
-    await syncFolder(this.path);
+    try {
+      await mkdir(temporary);
+      for (const [name, bytes] of files) await writeDurably(join(temporary, name), bytes);
+      await syncFolder(temporary);
+      await rename(temporary, target);
+      await syncFolder(this.path);
+    } catch (error) {
+      // A full disk must not keep the part that did fit.
+      await rm(temporary, { recursive: true, force: true });
+      throw error;
+    }
     for (const old of (await this.checkpoints()).slice(0, -KEPT)) {
       await rm(join(this.path, old), { recursive: true, force: true });
     }

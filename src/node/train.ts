@@ -1,16 +1,27 @@
 import { drawFigure1 } from '../experiments/figure1.ts';
 import { Gpu } from '../gpu/gpu.ts';
+import { learningCurves } from '../report/learning-curves.ts';
 import type { Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
-import { Trainer } from '../train/trainer.ts';
+import type { MetricRow } from '../train/metrics.ts';
+import { Trainer, type Progress } from '../train/trainer.ts';
 import { acquireAdapter, type AdapterChoice } from './adapter.ts';
 import { createDocument } from './document.ts';
+import { listenForInterrupt } from './interrupt.ts';
 import { svgToPng } from './png.ts';
 import { reportProgress } from './progress.ts';
 import { RunFolder } from './run-folder.ts';
 
 /** Stochastic rollouts behind the numbers of a finished run. */
 export const ROLLOUTS = 500;
+
+/** What the learning curves show, by metric and label. */
+const CURVES = [
+  { key: 'charts/episodic_return', label: 'return of an episode' },
+  { key: 'charts/success', label: 'success' },
+  { key: 'losses/critic_loss', label: 'critic loss' },
+  { key: 'losses/soft_value', label: 'soft value' },
+];
 
 /** What a finished (or interrupted) run came to. */
 export interface TrainResult {
@@ -24,7 +35,8 @@ export interface TrainResult {
   readonly checkpointHash: string;
   readonly evaluation: Evaluation;
   readonly figure: string;
-  readonly interrupted: boolean;
+  /** The exit code of the signal that ended the run early, if one did. */
+  readonly interrupted: number | undefined;
 }
 
 /** A device on the adapter of the user's choice. */
@@ -34,7 +46,7 @@ export async function openGpu(choice: AdapterChoice): Promise<{ gpu: Gpu; name: 
 }
 
 /**
- * Trains by `config` and leaves a run folder under `parent`: configuration, metrics, checkpoints, evaluation, figure.
+ * Trains by `config` and leaves a run folder under `parent`: configuration, metrics, checkpoints, evaluation, figures.
  * An interrupt (Ctrl-C) ends training early and keeps everything made so far.
  * @throws UsageError for a configuration that does not fit the machine; DivergenceError when numbers stop being finite.
  */
@@ -47,85 +59,150 @@ export async function train(
   const folder = await RunFolder.create(options.parent, config);
   process.stderr.write(
     `softq: training ${config.environment} (${config.preset}, seed ${config.seed}) on ${adapter}; ` +
-      `GPU memory ${mebibytes(gpu.memory().total)} MiB; run folder ${folder.path}\n`,
+      `GPU memory ${memoryText(gpu)}; run folder ${folder.path}\n`,
   );
 
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort();
-  process.once('SIGINT', onInterrupt).once('SIGTERM', onInterrupt);
+  const interrupt = listenForInterrupt();
   const progress = reportProgress(config.updates);
-  const begin = performance.now();
-  let hash = '';
-  let writing: Promise<void> = Promise.resolve();
-  let training = 0;
+  const metrics = new MetricsWriter(folder, config.environments, () => interrupt.abort());
+  let hash: string;
+  let milliseconds = 0;
   try {
-    while (trainer.updates < config.updates && !interrupt.signal.aborted) {
+    do {
       const next = (Math.floor(trainer.updates / config.checkpointEvery) + 1) * config.checkpointEvery;
       const started = performance.now();
       await trainer.run({
         until: Math.min(next, config.updates),
         signal: interrupt.signal,
-        onProgress: ({ updates, rows }) => {
-          const seconds = (performance.now() - begin) / 1000;
-          writing = writing.then(() =>
-            folder.appendMetrics(rows, ({ updates: done, iteration }) => ({
-              'charts/environment_steps': iteration * config.environments,
-              'charts/updates_per_second': done / seconds,
-              'charts/SPS': (iteration * config.environments) / seconds,
-            })),
-          );
-          // An await comes at the end of this stretch; until then a failed write must not be an unhandled rejection.
-          writing.catch(() => undefined);
-          const latest = rows.at(-1)?.values['charts/episodic_return'];
-          progress.update(updates, latest === undefined ? '' : `return ${latest.toFixed(0)}`);
+        onProgress: (step) => {
+          metrics.add(step);
+          const latest = step.rows.at(-1)?.values['charts/episodic_return'];
+          progress.update(step.updates, Number.isFinite(latest) ? `return ${latest!.toFixed(0)}` : '');
         },
       });
-      training += performance.now() - started;
-      await writing;
+      milliseconds += performance.now() - started;
       hash = await folder.writeCheckpoint(await trainer.snapshot());
-    }
+    } while (trainer.updates < config.updates && !interrupt.signal.aborted);
+    progress.stop();
+    const report = await evaluateRun(gpu, trainer, folder, { rollouts: ROLLOUTS, seed: config.seed });
+    await drawLearningCurves(folder, metrics.rows);
+    await metrics.finished();
+    const seconds = milliseconds / 1000;
+    return {
+      folder: folder.path,
+      adapter,
+      updates: trainer.updates,
+      seconds,
+      updatesPerSecond: trainer.updates / seconds,
+      environmentStepsPerSecond: (trainer.iteration * config.environments) / seconds,
+      gpuMemoryBytes: gpu.memory().total,
+      checkpointHash: hash,
+      interrupted: interrupt.exitCode,
+      ...report,
+    };
   } finally {
     progress.stop();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+    // What came in before a failure is on the disk before the failure is told; its own failure would hide that one.
+    await metrics.finished().catch(() => undefined);
+    interrupt.release();
   }
-
-  const report = await evaluateRun(gpu, trainer, folder, { rollouts: ROLLOUTS, seed: config.seed });
-  const seconds = training / 1000;
-  return {
-    folder: folder.path,
-    adapter,
-    updates: trainer.updates,
-    seconds,
-    updatesPerSecond: trainer.updates / seconds,
-    environmentStepsPerSecond: (trainer.iteration * config.environments) / seconds,
-    gpuMemoryBytes: gpu.memory().total,
-    checkpointHash: hash,
-    interrupted: interrupt.signal.aborted,
-    ...report,
-  };
 }
 
-/** Rolls the policy out, and writes `evaluation.json` and Figure 1 into the run folder. */
+/** Appends rows to `metrics.jsonl` beside the training, in order, and stops the run when the disk refuses them. */
+class MetricsWriter {
+  readonly rows: MetricRow[] = [];
+  readonly #folder: RunFolder;
+  readonly #environments: number;
+  readonly #onFailure: () => void;
+  #writing: Promise<void> = Promise.resolve();
+  #failure: unknown;
+  #last = { updates: 0, iterations: 0, at: performance.now() };
+
+  constructor(folder: RunFolder, environments: number, onFailure: () => void) {
+    this.#folder = folder;
+    this.#environments = environments;
+    this.#onFailure = onFailure;
+  }
+
+  /** Rows of one read-out share its rates: those since the read-out before. */
+  add({ updates, iterations, rows }: Progress): void {
+    if (rows.length === 0) return;
+    const now = performance.now();
+    const seconds = (now - this.#last.at) / 1000;
+    const rates = {
+      'charts/updates_per_second': (updates - this.#last.updates) / seconds,
+      'charts/SPS': ((iterations - this.#last.iterations) * this.#environments) / seconds,
+    };
+    this.#last = { updates, iterations, at: now };
+    this.rows.push(...rows);
+    this.#writing = this.#writing
+      .then(() =>
+        this.#folder.appendMetrics(rows, ({ iteration }) => ({
+          global_step: iteration * this.#environments,
+          ...rates,
+        })),
+      )
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+        this.#onFailure();
+      });
+  }
+
+  /**
+   * Resolves when everything is on the disk.
+   * @throws Error the first failure of a write.
+   */
+  async finished(): Promise<void> {
+    await this.#writing;
+    if (this.#failure) throw this.#failure;
+  }
+}
+
+/**
+ * Rolls the policy out, and writes `evaluation.json` and Figure 1 into the run folder, `suffix` behind their names.
+ * `updates` is how far the policy was trained.
+ */
 export async function evaluateRun(
   gpu: Gpu,
   trainer: Trainer,
   folder: RunFolder,
-  options: { rollouts: number; seed: number },
+  options: { rollouts: number; seed: number; updates?: number; suffix?: string },
 ): Promise<{ evaluation: Evaluation; figure: string }> {
   const { config, algorithm, environment } = trainer;
-  const evaluator = new Evaluator(gpu, algorithm, environment, options);
+  const { rollouts: count, seed, updates = trainer.updates, suffix = '' } = options;
+  const evaluator = new Evaluator(gpu, algorithm, environment, { rollouts: count, seed });
   const rollouts = await evaluator.rollOut();
   const evaluation = evaluator.summarise(rollouts);
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
-  const name = folder.path.split(/[\\/]/).at(-1)!;
-  const svg = await drawFigure1(
-    evaluator,
-    { name, config, temperature, rollouts, evaluation },
-    createDocument(),
+  const run = { name: folder.name, config, updates, temperature, rollouts, evaluation };
+  const svg = await drawFigure1(evaluator, run, createDocument());
+  await folder.writeFile(
+    `evaluation${suffix}.json`,
+    `${JSON.stringify({ seed, updates, ...evaluation }, null, 2)}\n`,
   );
-  await folder.writeFile('evaluation.json', `${JSON.stringify({ ...options, ...evaluation }, null, 2)}\n`);
-  await folder.writeFile('figure1.svg', svg);
-  return { evaluation, figure: await folder.writeFile('figure1.png', svgToPng(svg)) };
+  await folder.writeFile(`figure1${suffix}.svg`, svg);
+  return { evaluation, figure: await folder.writeFile(`figure1${suffix}.png`, svgToPng(svg)) };
+}
+
+/** Draws `learning-curves.svg` and `.png` where there are at least two rows to join. */
+async function drawLearningCurves(folder: RunFolder, rows: readonly MetricRow[]): Promise<void> {
+  if (rows.length < 2) return;
+  const data = {
+    title: 'Learning curves',
+    caption: `${folder.name}: a row every ${rows[1]!.updates - rows[0]!.updates} updates.`,
+    rows: rows.map(({ updates, values }) => ({ updates, ...values })),
+    metrics: CURVES.filter(({ key }) => rows.some(({ values }) => Number.isFinite(values[key]))),
+  };
+  const svg = learningCurves(data, createDocument());
+  await folder.writeFile('learning-curves.svg', svg);
+  await folder.writeFile('learning-curves.png', svgToPng(svg));
+}
+
+/** All tensors together, and the largest by name. */
+function memoryText(gpu: Gpu): string {
+  const { total, tensors } = gpu.memory();
+  const largest = tensors.slice(0, 3).map(({ label, bytes }) => `${label} ${mebibytes(bytes)}`);
+  return `${mebibytes(total)} MiB (${largest.join(', ')}, ...)`;
 }
 
 /** Bytes as mebibytes with one decimal. */

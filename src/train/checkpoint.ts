@@ -36,6 +36,7 @@ interface Manifest {
   readonly formatVersion: number;
   readonly hash: string;
   readonly sha256: Record<string, string>;
+  readonly configSha256: string;
   readonly clock: ClockReading;
   readonly config: Record<string, unknown>;
 }
@@ -50,8 +51,15 @@ export async function encodeCheckpoint(snapshot: Snapshot): Promise<CheckpointFi
     sha256[`${part}.safetensors`] = await digest(bytes);
   }
   const { clock, config } = snapshot;
-  const hash = await digest(new TextEncoder().encode(JSON.stringify([sha256, clock])));
-  const manifest: Manifest = { formatVersion: FORMAT_VERSION, hash, sha256, clock, config };
+  const hash = await digestOf([sha256, clock]);
+  const manifest: Manifest = {
+    formatVersion: FORMAT_VERSION,
+    hash,
+    sha256,
+    configSha256: await digestOf(config),
+    clock,
+    config,
+  };
   files.set('checkpoint.json', new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`));
   return { files, hash };
 }
@@ -65,6 +73,11 @@ export async function decodeCheckpoint(
   parts: readonly (typeof PARTS)[number][] = PARTS,
 ): Promise<Snapshot & { hash: string }> {
   const manifest = parseManifest(await read('checkpoint.json'));
+  const intact =
+    manifest.hash === (await digestOf([manifest.sha256, manifest.clock])) &&
+    manifest.configSha256 === (await digestOf(manifest.config));
+  if (!intact)
+    throw new CheckpointError('checkpoint.json is damaged: its contents are not those that were written');
   const arrays: Record<string, NamedArray[]> = {};
   for (const part of parts) {
     const file = `${part}.safetensors`;
@@ -92,16 +105,21 @@ function parseManifest(bytes: Uint8Array): Manifest {
   } catch {
     throw new CheckpointError('checkpoint.json is damaged: it is not JSON');
   }
-  const { formatVersion, hash, sha256, clock, config } = manifest ?? {};
+  const { formatVersion, hash, sha256, configSha256, clock, config } = manifest ?? {};
   if (formatVersion !== FORMAT_VERSION) {
     throw new CheckpointError(
       `checkpoint.json has format version ${String(formatVersion)}, not ${FORMAT_VERSION}`,
     );
   }
-  if (typeof hash !== 'string' || !sha256 || !clock || !config) {
+  if (typeof hash !== 'string' || typeof configSha256 !== 'string' || !sha256 || !clock || !config) {
     throw new CheckpointError('checkpoint.json is damaged: an entry is missing');
   }
-  return { formatVersion, hash, sha256, clock, config };
+  return { formatVersion, hash, sha256, configSha256, clock, config };
+}
+
+/** The digest of a value as JSON, whose keys keep the order in which they were written. */
+function digestOf(value: unknown): Promise<string> {
+  return digest(new TextEncoder().encode(JSON.stringify(value)));
 }
 
 async function digest(bytes: Uint8Array): Promise<string> {

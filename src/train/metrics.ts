@@ -88,6 +88,7 @@ export class Metrics {
       const [updates = 0, iteration = 0] = bits.subarray(at, at + HEAD);
       if (updates <= this.#lastUpdates) continue;
       const values = Object.fromEntries(this.#metrics.map(({ name }, i) => [name, floats[at + HEAD + i]!]));
+      for (const { name, per } of this.#metrics) if (per !== undefined) values[name]! /= values[per]!;
       rows.push({ updates, iteration, values });
     }
     rows.sort((a, b) => a.updates - b.updates);

@@ -5,10 +5,18 @@ const count = (least: number, doc: string) =>
     v.number(),
     v.integer('must be a whole number'),
     v.minValue(least, `must be at least ${least}`),
+    v.maxValue(0xffffffff, 'must be below 2^32'),
     v.description(doc),
   );
 const positive = (doc: string) =>
-  v.pipe(v.number(), v.finite('must be finite'), v.gtValue(0, 'must be greater than 0'), v.description(doc));
+  v.pipe(
+    v.number(),
+    v.finite('must be finite'),
+    v.gtValue(0, 'must be greater than 0'),
+    // The GPU counts in float32, where smaller numbers are zero and larger ones infinite.
+    v.check((value) => Math.fround(value) > 0 && Number.isFinite(Math.fround(value)), 'must fit a float32'),
+    v.description(doc),
+  );
 const share = (doc: string) =>
   v.pipe(
     v.number(),

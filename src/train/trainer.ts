@@ -130,7 +130,7 @@ export class Trainer {
     return this.#iteration;
   }
 
-  /** Rows of `iteration`: act, step, then `updatesPerStep` updates, each ending with a tick of the clock. */
+  /** One iteration: act, step, then `updatesPerStep` updates, each ending with a tick of the clock. */
   #iterationOf(phase: 'critic' | 'both', act: Program): Program {
     const { updatesPerStep } = this.config;
     const policyUpdates = phase === 'both' ? 1 : 0;
@@ -176,7 +176,10 @@ export class Trainer {
     let lastReadOut = performance.now();
     while (this.#updates < until && !signal?.aborted && !failure) {
       this.#submit(until);
-      inFlight.push(this.gpu.idle());
+      const done = this.gpu.idle();
+      // The first to fail is thrown below; the others must not become unhandled rejections.
+      done.catch(() => undefined);
+      inFlight.push(done);
       if (inFlight.length >= SUBMITS_IN_FLIGHT) await inFlight.shift();
       if (!reading && performance.now() - lastReadOut > MILLISECONDS_PER_READ_OUT) {
         lastReadOut = performance.now();
@@ -228,8 +231,8 @@ export class Trainer {
   async #readOut(onProgress: RunOptions['onProgress']): Promise<void> {
     const { updates, iteration } = { updates: this.#updates, iteration: this.#iteration };
     const { rows, fault } = await this.#metrics.read();
-    if (fault) throw new DivergenceError(await this.#divergence(fault.name, fault.update));
     onProgress?.({ updates, iterations: iteration, rows });
+    if (fault) throw new DivergenceError(await this.#divergence(fault.name, fault.update));
   }
 
   /** The sentence for a number that is not finite, with the name of the first tensor that holds one. */
@@ -243,10 +246,14 @@ export class Trainer {
     );
   }
 
-  /** Statistics of the last finished episodes of the environments that follow the policy. */
+  /**
+   * Means over the last finished episodes of the environments that follow the policy (in the critic-first phase these
+   * act at random too). Environments that have finished none yet do not count.
+   */
   #episodeMetrics(): Metric[] {
     const { environments, randomShare } = this.config;
     const random = randomEnvironmentsOf(environments, randomShare);
+    if (random === environments) return [];
     const field = (name: string, index: number): Metric => ({
       name,
       tensor: this.env.episode,
@@ -256,11 +263,12 @@ export class Trainer {
       memberStride: EPISODE['EPISODE_FIELDS']! * environments,
       factor: 1,
     });
-    if (random === environments) return [];
+    const finished = 'charts/finished_share';
     return [
-      field('charts/episodic_return', EPISODE['LAST_RETURN']!),
-      field('charts/episodic_length', EPISODE['LAST_LENGTH']!),
-      field('charts/success', EPISODE['LAST_TERMINATED']!),
+      field(finished, EPISODE['FINISHED']!),
+      { ...field('charts/episodic_return', EPISODE['LAST_RETURN']!), per: finished },
+      { ...field('charts/episodic_length', EPISODE['LAST_LENGTH']!), per: finished },
+      { ...field('charts/success', EPISODE['LAST_TERMINATED']!), per: finished },
     ];
   }
 }

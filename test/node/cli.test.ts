@@ -1,7 +1,17 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runNode, type ChildResult } from '../support/child.ts';
 
 const CLI = 'dist/node/cli.js';
@@ -41,10 +51,15 @@ describe('softq train', () => {
       'evaluation.json',
       'figure1.png',
       'figure1.svg',
+      'learning-curves.png',
+      'learning-curves.svg',
       'metrics.jsonl',
     ]);
     const lines = readFileSync(join(finished, 'metrics.jsonl'), 'utf8').trim().split('\n');
-    expect(lines.map((line) => (JSON.parse(line) as { global_step: number }).global_step)).toEqual([25, 50]);
+    const rows = lines.map((line) => JSON.parse(line) as { global_step: number; updates: number });
+    expect(rows.map(({ updates }) => updates)).toEqual([25, 50]);
+    // 4 iterations of warm-up and one for each update, of 16 environments.
+    expect(rows.map(({ global_step: steps }) => steps)).toEqual([29 * 16, 54 * 16]);
     const again = await softq(`train multigoal --config ${finished}/config.json --updates 20 --runs ${runs}`);
     expect(again.code).toBe(0);
     expect(existsSync(join(runs, 'multigoal-default-s3-2', 'checkpoint-000020'))).toBe(true);
@@ -58,6 +73,37 @@ describe('softq train', () => {
     }
     expect(hashes[0]).toMatch(/^[0-9a-f]{16}$/);
     expect(hashes[1]).toBe(hashes[0]);
+  });
+
+  test('an interrupted run saves what it has, also when the signal comes twice', async () => {
+    const child = spawn(process.execPath, [
+      CLI,
+      ...`train multigoal --seed 6 --updates 100000 ${SMALL} --runs ${runs}`.split(' '),
+    ]);
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    const folder = join(runs, 'multigoal-default-s6-1');
+    await vi.waitUntil(() => existsSync(join(folder, 'metrics.jsonl')), { timeout: 60_000 });
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect(code).toBe(130);
+    expect(stdout).toContain('mean return');
+    expect(readdirSync(folder).filter((name) => name.startsWith('checkpoint-'))).toHaveLength(1);
+    expect((await softq(`evaluate ${folder}`)).code).toBe(0);
+  });
+
+  test('a disk that refuses the metrics ends the run with a sentence, after the checkpoint', async () => {
+    const folder = join(runs, 'multigoal-default-s8-1');
+    const child = softq(`train multigoal --seed 8 --updates 100000 ${SMALL} --runs ${runs}`);
+    await vi.waitUntil(() => existsSync(join(folder, 'config.json')), { timeout: 60_000 });
+    // A file that cannot be appended to, as a full disk would have it.
+    rmSync(join(folder, 'metrics.jsonl'), { force: true });
+    mkdirSync(join(folder, 'metrics.jsonl'));
+    const { code, stderr } = await child;
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/softq: Reading or writing a file failed \(.*metrics\.jsonl/);
+    expect(readdirSync(folder).filter((name) => name.startsWith('checkpoint-'))).toHaveLength(1);
   });
 
   test('a run that diverges ends with a sentence and keeps its last good checkpoint', async () => {
@@ -97,6 +143,16 @@ describe('softq evaluate', () => {
       ],
       ['checkpoint.json', () => Buffer.from('{'), /checkpoint\.json is damaged: it is not JSON/],
       ['checkpoint.json', () => Buffer.from('null'), /format version undefined/],
+      [
+        'checkpoint.json',
+        (bytes) => Buffer.from(bytes.toString().replace('"temperature": 10', '"temperature": 11')),
+        /damaged/,
+      ],
+      [
+        'checkpoint.json',
+        (bytes) => Buffer.from(bytes.toString().replace('"updates": 60', '"updates": 61')),
+        /damaged/,
+      ],
       ['checkpoint.json', () => Buffer.from('{"formatVersion": 99}'), /format version 99, not 1/],
     ];
     for (const [file, change, sentence] of damage) {
@@ -156,9 +212,15 @@ describe('bad input is one sentence and exit code 2', () => {
       /use --replay-capacity|lower --environments/,
     ],
     ['train multigoal --adapter quantum', /must be one of auto, system, swiftshader/],
+    ['train multigoal --preset sharp --config CONFIG', /already starts from preset 'default'/],
+    ['train multigoal --target-interval 4294967296', /--target-interval must be below 2\^32/],
+    ['train multigoal --temperature 1e-300', /--temperature must fit a float32/],
+    ['train multigoal --batch-size 1100000', /65,535 along an axis|storage binding|one buffer/],
     ['evaluate nowhere', /'nowhere' is not a folder/],
     ['evaluate src', /'src' is not a run folder/],
     ['evaluate runs --rollouts none', /--rollouts must be a whole number/],
+    ['evaluate runs --rollouts 1000000', /--rollouts must be a whole number from 1 to 100000/],
+    ['acceptance --seeds 0-9999999999', /--seeds must lie below 2\^32/],
     ['acceptance --seeds x', /--seeds must be numbers and ranges/],
     ['acceptance --preset paper', /acceptance bounds for default and tiny/],
     ['verify-vectors', /missing required argument/],
@@ -167,7 +229,7 @@ describe('bad input is one sentence and exit code 2', () => {
     ['doctor --adapter quantum', /must be one of auto, system, swiftshader/],
     ['fly', /unknown command 'fly'/],
   ])('softq %s', async (line, sentence) => {
-    const { code, stdout, stderr } = await softq(line);
+    const { code, stdout, stderr } = await softq(line.replace('CONFIG', join(finished, 'config.json')));
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(sentence);
     expect(stderr).not.toMatch(/\n\s+at /);

@@ -6,6 +6,7 @@ import { Evaluator, relativeEntropy } from '../../src/train/evaluator.ts';
 import type { MetricRow } from '../../src/train/metrics.ts';
 import { DivergenceError, METRICS_INTERVAL, Trainer } from '../../src/train/trainer.ts';
 import { Draws } from '../oracles/random.ts';
+import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { useGpu } from '../support/gpu.ts';
 
 const gpuOf = useGpu();
@@ -96,6 +97,7 @@ describe('Trainer', () => {
       'losses/soft_value',
       'losses/bandwidth',
       'charts/temperature',
+      'charts/finished_share',
       'charts/episodic_return',
       'charts/episodic_length',
       'charts/success',
@@ -105,6 +107,34 @@ describe('Trainer', () => {
     expect(values['charts/episodic_length']).toBeGreaterThanOrEqual(1);
     expect(values['charts/episodic_length']).toBeLessThanOrEqual(30);
     expect(values['charts/episodic_return']).toBeLessThan(-30);
+  });
+
+  test('a row holds the means of what the GPU holds, and unfinished episodes do not count', async () => {
+    // 25 updates after 4 iterations of warm-up: no episode can have been cut twice, some have not ended at all.
+    const { trainer, rows } = await trainSmall({
+      updates: METRICS_INTERVAL,
+      warmupTransitions: 16,
+      criticFirstUpdates: 25,
+    });
+    const { values } = rows[0]!;
+    const episode = await gpuOf().read(trainer.env.episode);
+    const environments = SMALL.environments;
+    const followers = Array.from({ length: environments }, (_, i) => i).slice(Math.floor(0.2 * environments));
+    const field = (index: number) => followers.map((i) => episode[index * environments + i]!);
+    const finished = field(5).filter((flag) => flag === 1).length;
+    const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+    expect(finished).toBeGreaterThan(0);
+    expect(finished).toBeLessThan(followers.length);
+    expectClose(
+      [
+        values['charts/finished_share']!,
+        values['charts/episodic_return']!,
+        values['charts/episodic_length']!,
+      ],
+      [finished / followers.length, sum(field(2)) / finished, sum(field(3)) / finished],
+      LINEAR_ALGEBRA,
+    );
+    expectClose([values['charts/success']!], [sum(field(4)) / finished], LINEAR_ALGEBRA);
   });
 
   test('a weight that leaves the numbers stops the run, named with its update', async () => {

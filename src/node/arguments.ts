@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import * as v from 'valibot';
+import { UsageError } from '../gpu/errors.ts';
+import { CONFIG_ENTRIES } from '../train/config.ts';
+import { DEFAULTS } from '../train/presets.ts';
+
+type SettingName = keyof typeof CONFIG_ENTRIES;
+
+/** A setting's meaning, what it may be, and the value that the default preset gives it: a flag's help. */
+export function describeSetting(key: string): string {
+  const entry = CONFIG_ENTRIES[key as SettingName];
+  const [first] = entry.pipe;
+  const options = 'options' in first ? ` One of ${first.options.join(', ')}.` : '';
+  const value = DEFAULTS[key as SettingName];
+  const text = Array.isArray(value) ? value.join(',') : String(value);
+  return `${v.getDescription(entry) ?? ''}${options} (default preset: ${text})`;
+}
+
+/** A flag's text as the value its setting wants; what does not parse is left for the schema to refuse. */
+export function parseSetting(key: string, text: string): unknown {
+  const like = DEFAULTS[key as SettingName];
+  if (Array.isArray(like)) return text.split(',').map((part) => parseNumber(part));
+  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  if (key === 'finalTemperature' && text === 'null') return null;
+  return typeof like === 'string' ? text : parseNumber(text);
+}
+
+function parseNumber(text: string): number | string {
+  const value = Number(text);
+  return text.trim() === '' || Number.isNaN(value) ? text : value;
+}
+
+/**
+ * The whole number that `flag` was given.
+ * @throws UsageError if the text is not one, or lies outside `least` to `most`.
+ */
+export function wholeNumber(flag: string, text: string, least: number, most = 0xffffffff): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new UsageError(`${flag} must be a whole number from ${least} to ${most}, not '${text}'.`);
+  }
+  return value;
+}
+
+/**
+ * The settings in a JSON file.
+ * @throws UsageError if it cannot be read or is not an object.
+ */
+export async function readConfigFile(path: string): Promise<Record<string, unknown>> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch {
+    throw new UsageError(`The configuration file '${path}' cannot be read: check the path.`);
+  }
+  const parsed = parseJson(text);
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw new UsageError(
+      `The configuration file '${path}' is not a JSON object of settings: compare a run's config.json.`,
+    );
+  }
+  return parsed as Record<string, unknown>;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
