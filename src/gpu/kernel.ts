@@ -96,7 +96,10 @@ export class Kernel {
       number,
       number,
     ];
-    if (workgroups.some((count) => !(count >= 1 && count <= 65535))) {
+    if (!workgroups.every((count) => count >= 1)) {
+      throw new Error(`${shader.name} has nothing to do: ${workgroups.join(' x ')} workgroups.`);
+    }
+    if (workgroups.some((count) => count > 65535)) {
       throw new UsageError(
         `'${options.label ?? shader.name}' needs ${workgroups.join(' x ')} workgroups, and WebGPU allows 65,535 along ` +
           `an axis: lower the number of environments, transitions in a batch, or particles.`,

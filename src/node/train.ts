@@ -20,7 +20,6 @@ const CURVES = [
   { key: 'charts/episodic_return', label: 'return of an episode' },
   { key: 'charts/success', label: 'success' },
   { key: 'losses/critic_loss', label: 'critic loss' },
-  { key: 'losses/soft_value', label: 'soft value' },
 ];
 
 /** What a finished (or interrupted) run came to. */
