@@ -14,8 +14,10 @@ import type { Snapshot } from './checkpoint.ts';
 import type { Config } from './config.ts';
 import { Metrics, type MetricRow } from './metrics.ts';
 
-/** Iterations in one submit. A constant, so that nothing in a run depends on how fast the machine is. */
-export const ITERATIONS_PER_SUBMIT = 25;
+/** Most iterations in one submit; large networks get fewer, so that a run answers an interrupt within seconds. */
+const MOST_ITERATIONS_PER_SUBMIT = 25;
+/** Multiply-adds of the dense layers in one submit, roughly: a second of work for a slow software adapter. */
+const MULTIPLY_ADDS_PER_SUBMIT = 1e9;
 /** Updates between two rows of metrics. */
 export const METRICS_INTERVAL = 25;
 const SUBMITS_IN_FLIGHT = 2;
@@ -62,6 +64,7 @@ export class Trainer {
   readonly iterations: Readonly<Record<'warmup' | 'critic' | 'both', Program>>;
   readonly #metrics: Metrics;
   readonly #warmupIterations: number;
+  readonly #iterationsPerSubmit: number;
   #iteration = 0;
   #updates = 0;
 
@@ -100,6 +103,7 @@ export class Trainer {
       interval: METRICS_INTERVAL,
     });
     this.#warmupIterations = Math.ceil(config.warmupTransitions / environments);
+    this.#iterationsPerSubmit = iterationsPerSubmit(config);
     const { act } = this.algorithm;
     this.iterations = {
       warmup: program('warmup', [act.random, this.#envStep(), this.clock.tick({ iterations: 1 })]),
@@ -145,10 +149,10 @@ export class Trainer {
     return this.env.step(this.algorithm.action, this.replay.sink);
   }
 
-  /** Encodes iterations until `until` updates are done, `ITERATIONS_PER_SUBMIT` to a submit. */
+  /** Encodes one submit's iterations, or fewer if `until` updates are done before. */
   #submit(until: number): void {
     const programs: Program[] = [];
-    for (let i = 0; i < ITERATIONS_PER_SUBMIT && this.#updates < until; i++) {
+    for (let i = 0; i < this.#iterationsPerSubmit && this.#updates < until; i++) {
       this.#iteration++;
       if (this.#iteration <= this.#warmupIterations) {
         programs.push(this.iterations.warmup);
@@ -271,6 +275,19 @@ export class Trainer {
       { ...field('charts/success', EPISODE['LAST_TERMINATED']!), per: finished },
     ];
   }
+}
+
+/** Iterations that make one submit: a function of the configuration alone, never of how fast the machine is. */
+function iterationsPerSubmit(config: Config): number {
+  const { hidden, batchSize, valueParticles, fixedParticles: m, updatedParticles: k, environments } = config;
+  const perRow = hidden.reduce((sum, width, i) => sum + width * (hidden[i + 1] ?? 4), 4 * hidden[0]!);
+  // Rows forward; a backward pass counts once for the inputs' gradient and once for the parameters'.
+  const rowsPerUpdate = batchSize * (valueParticles + 3 + 2 * m + (m + k) + 2 * k);
+  const perIteration = perRow * (config.updatesPerStep * rowsPerUpdate + environments);
+  return Math.max(
+    1,
+    Math.min(MOST_ITERATIONS_PER_SUBMIT, Math.floor(MULTIPLY_ADDS_PER_SUBMIT / perIteration)),
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeCheckpoint } from '../../src/train/checkpoint.ts';
 import { resolveConfig } from '../../src/train/config.ts';
+import { PRESETS } from '../../src/train/presets.ts';
 import { nearestNeighbourEntropy } from '../../src/train/entropy.ts';
 import { Evaluator, relativeEntropy } from '../../src/train/evaluator.ts';
 import type { MetricRow } from '../../src/train/metrics.ts';
@@ -86,6 +87,27 @@ describe('Trainer', () => {
     await trainer.run();
     expect(gpu.submits - before).toBe(4); // 100 iterations, 25 to a submit
   });
+
+  test.each(Object.keys(PRESETS))(
+    'preset %s takes its first steps; large networks get small submits',
+    async (preset) => {
+      const gpu = gpuOf();
+      // Enough to reach the update of both networks, and little enough for a software adapter.
+      const short = {
+        updates: 2,
+        warmupTransitions: 1,
+        criticFirstUpdates: 1,
+        environments: 2,
+        replayCapacity: 1000,
+      };
+      const trainer = await Trainer.create(gpu, resolveConfig({ preset, ...short }));
+      const before = gpu.submits;
+      await trainer.run();
+      expect(await trainer.clock.read()).toMatchObject({ updates: 2, policyUpdates: 1 });
+      // A warm-up iteration and two with updates: together, or one by one where an update is 4 GFLOP.
+      expect(gpu.submits - before).toBe(preset === 'paper' ? 3 : 1);
+    },
+  );
 
   test('metrics come one row every interval, with finite numbers under their names', async () => {
     const { rows } = await trainSmall();
