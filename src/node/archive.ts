@@ -17,7 +17,7 @@ export interface PinnedArchive {
 
 const MANIFEST = 'unpacked.json';
 const TAR_BLOCK = 512;
-const PUBLISH_ATTEMPTS = 5;
+const PUBLISH_ATTEMPTS = 20;
 const inflate = promisify(brotliDecompress);
 
 /**
@@ -118,7 +118,8 @@ async function publish(draft: string, folder: string): Promise<void> {
       return;
     } catch (error) {
       if (await isComplete(folder)) return;
-      if (attempt === PUBLISH_ATTEMPTS || !existsSync(folder)) throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (attempt === PUBLISH_ATTEMPTS || (code !== 'ENOTEMPTY' && code !== 'EEXIST')) throw error;
     }
     // A damaged folder stands in the way: move it aside in one step, if no other process has done so by now.
     const aside = `${draft}.damaged`;
