@@ -59,6 +59,8 @@ export default defineConfig(({ command }) => ({
   root,
   publicDir: false,
   plugins: command === 'build' ? [nodeBuild()] : [],
+  // What `npm run dev` serves; without it, Vite would prepare the command line's packages for a browser too.
+  optimizeDeps: { entries: ['demo/index.html'] },
   // One build for all entries, so that `softq` and `softq/node` share their classes and `instanceof` holds across.
   build: {
     ssr: true,

@@ -243,9 +243,10 @@ export class Trainer {
   async #divergence(quantity: string, update: number): Promise<string> {
     const arrays = await this.algorithm.state();
     const broken = arrays.find(({ data }) => data.some((number) => !Number.isFinite(number)));
+    const iteration = this.#warmupIterations + Math.floor(update / this.config.updatesPerStep) + 1;
     const where = broken ? `; tensor '${broken.name}' now holds such numbers` : '';
     return (
-      `Training diverged: the ${quantity} became NaN or infinite in update ${update + 1}${where}. ` +
+      `Training diverged: the ${quantity} became NaN or infinite in update ${update + 1} (iteration ${iteration})${where}. ` +
       `Lower --critic-learning-rate or --policy-learning-rate, or check the scale of the rewards.`
     );
   }

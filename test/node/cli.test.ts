@@ -111,7 +111,9 @@ describe('softq train', () => {
       `train multigoal --seed 4 --updates 4000 --checkpoint-every 10 --critic-learning-rate 1e18 ${SMALL} --runs ${runs}`,
     );
     expect(code).toBe(1);
-    expect(stderr).toMatch(/Training diverged: the .* became NaN or infinite in update \d+; tensor '/);
+    expect(stderr).toMatch(
+      /Training diverged: the .* became NaN or infinite in update \d+ \(iteration \d+\); tensor '/,
+    );
     expect(stderr).not.toMatch(/\n\s+at /);
   });
 });

@@ -169,7 +169,7 @@ describe('Trainer', () => {
     const failure = await trainer.run().catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(DivergenceError);
     expect((failure as Error).message).toMatch(
-      /became NaN or infinite in update 21; tensor 'q\.\d\.(weight|bias)'/,
+      /became NaN or infinite in update 21 \(iteration 25\); tensor 'q\.\d\.(weight|bias)'/,
     );
     await expect(trainer.snapshot()).rejects.toThrow(DivergenceError);
   });
