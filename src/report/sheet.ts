@@ -31,15 +31,18 @@ export interface PanelBox {
 
 /** `text` with the characters that mean something in XML escaped, and those XML forbids left out. */
 export function escapeXml(text: string): string {
-  return (
-    text
-      // eslint-disable-next-line no-control-regex -- these are the characters XML 1.0 has no way to write
-      .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
-      .replace(/&/g, '&amp;')
-      .replace(/</g, '&lt;')
-      .replace(/>/g, '&gt;')
-      .replace(/"/g, '&quot;')
-  );
+  return [...text]
+    .filter(isWritableInXml)
+    .join('')
+    .replace(/&/g, '&amp;')
+    .replace(/</g, '&lt;')
+    .replace(/>/g, '&gt;')
+    .replace(/"/g, '&quot;');
+}
+
+/** XML 1.0 has no way to write most control characters, nor the two that are never characters. */
+function isWritableInXml(character: string): boolean {
+  return (character >= ' ' || '\t\n\r'.includes(character)) && !'\ufffe\uffff'.includes(character);
 }
 
 /** Breaks `text` at spaces into lines that fit `width` pixels, by DejaVu Sans's mean character width. */
