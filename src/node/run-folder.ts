@@ -117,7 +117,9 @@ export class RunFolder {
     } catch (error) {
       // A full disk must not keep the part that did fit.
       await rm(temporary, { recursive: true, force: true });
-      throw error;
+      // A run that is interrupted just after a checkpoint writes it again: the same updates are the same state.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
     }
     for (const old of (await this.checkpoints()).slice(0, -KEPT)) {
       await rm(join(this.path, old), { recursive: true, force: true });
