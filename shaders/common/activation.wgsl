@@ -1,10 +1,12 @@
 // The activation of a network's hidden layers, and its slope written in terms of the output, which is what is saved.
+// #import common/squash.wgsl
+
 override ACTIVATION: u32;
 const RELU = 1u;
 const TANH = 2u;
 
 fn activate(x: vec4f) -> vec4f {
-  if (ACTIVATION == TANH) { return tanh(clamp(x, vec4f(-20.0), vec4f(20.0))); } // some drivers return NaN for tanh(inf)
+  if (ACTIVATION == TANH) { return squash4(x); }
   return max(x, vec4f(0.0));
 }
 

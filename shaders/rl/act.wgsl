@@ -2,8 +2,7 @@
 // One invocation per environment. pre_tanh (R, E, stride); action (R, E, A).
 // #import common/clock.wgsl
 // #import common/random.wgsl
-
-const LARGEST_TANH_INPUT = 20.0; // tanh is 1 in float32 from 9 on; some drivers return NaN for infinity
+// #import common/squash.wgsl
 
 struct Params {
   environments: u32,
@@ -29,8 +28,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       let bits = random(seeds[member], STREAM_RANDOM_ACTION, clock.iteration, id.x * params.action_size + d).x;
       action[at] = 2.0 * uniform_from(bits) - 1.0;
     } else {
-      let u = pre_tanh[environment * params.stride + d];
-      action[at] = tanh(clamp(u, -LARGEST_TANH_INPUT, LARGEST_TANH_INPUT));
+      action[at] = squash(pre_tanh[environment * params.stride + d]);
     }
   }
 }

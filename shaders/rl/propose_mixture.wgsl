@@ -6,6 +6,7 @@
 // perturbs centre k mod C. next_observation rows as there; centres (R, C, states, centre_stride), particle-major.
 // #import common/clock.wgsl
 // #import common/random.wgsl
+// #import common/squash.wgsl
 
 const LOG_2 = 0.6931471805599453;
 const HALF_LOG_TWO_PI = 0.9189385332046727;
@@ -51,7 +52,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (k >= half) {
       let eps = normal_pair(random(seeds[member], STREAM_PROPOSAL_NOISE, clock.updates, id.x * a_size + d).xy).x;
       u = centre(member, (k - half) % params.centres, state, d) + params.spread * eps;
-      rows[row + d] = tanh(clamp(u, -20.0, 20.0));
+      rows[row + d] = squash(u);
     }
     pre_tanh[at * a_size + d] = u;
     log_slope += 2.0 * (LOG_2 - abs(u) - log(1.0 + exp(-2.0 * abs(u))));

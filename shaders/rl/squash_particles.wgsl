@@ -1,8 +1,7 @@
 // a = tanh u for every particle, and the critic's rows [s, a] for the fixed ones.
 // One invocation per particle; particle-major, fixed particles first. pre_tanh and actions (R, M + K, states, stride);
 // observation (R, states, S); state_action (R, M, states, row_stride).
-
-const LARGEST_TANH_INPUT = 20.0; // tanh is 1 in float32 from 9 on; some drivers return NaN for infinity
+// #import common/squash.wgsl
 
 struct Params {
   states: u32,
@@ -29,7 +28,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let fixed_rows = params.fixed_particles * params.states;
   let row = (member * fixed_rows + id.x) * params.row_stride;
   for (var d = 0u; d < params.action_size; d++) {
-    let a = tanh(clamp(pre_tanh[from_particle + d], -LARGEST_TANH_INPUT, LARGEST_TANH_INPUT));
+    let a = squash(pre_tanh[from_particle + d]);
     actions[from_particle + d] = a;
     if (id.x < fixed_rows) { state_action[row + params.observation_size + d] = a; }
   }

@@ -249,7 +249,7 @@ export class Gpu {
   }
 }
 
-/** Bytes as whole mebibytes, for messages. */
-function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(bytes < 2 ** 24 ? 1 : 0);
+/** Bytes as mebibytes with one decimal, for people. */
+export function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
 }

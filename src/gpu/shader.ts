@@ -89,6 +89,16 @@ export function constantsOf(text: string): Record<string, number> {
 }
 
 /**
+ * The constant of a WGSL text that stands for a choice: `tanh-kernel` is TANH_KERNEL.
+ * @throws Error if the text has none of that name.
+ */
+export function constantFor(constants: Readonly<Record<string, number>>, choice: string): number {
+  const value = constants[choice.toUpperCase().replaceAll('-', '_')];
+  if (value === undefined) throw new Error(`No shader constant stands for '${choice}'.`);
+  return value;
+}
+
+/**
  * Links `file`: imports (`// #import common/x.wgsl`, each file once) and slot fillers (`// #slot name`) are appended
  * after it, so that compiler line numbers stay true; `// #tunable` constants take the given values; loops under
  * `// #unroll` are repeated with literal indices. Comments and slots are the only markers; the rest is plain WGSL.

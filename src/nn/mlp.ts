@@ -1,6 +1,6 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
-import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Parameters, type LayerLayout } from './parameters.ts';
 
@@ -231,7 +231,7 @@ export class MlpPass {
       LOADS: Math.ceil((4 * columns4) / lanes),
       ...(lanes > 1 && { ROWS: ROWS_WITH_SUBGROUPS }),
     };
-    const constants = { ACTIVATION: ACTIVATIONS[this.#mlp.spec.activation.toUpperCase()]! };
+    const constants = { ACTIVATION: constantFor(ACTIVATIONS, this.#mlp.spec.activation) };
     const kernel = this.#gpu.kernel(file, { tunables, constants, subgroups: lanes > 1 });
     return { kernel, tile: constantsOf(kernel.shader.code) };
   }

@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
+import { mebibytes } from '../gpu/gpu.ts';
 import type { Evaluation } from '../train/evaluator.ts';
-import { mebibytes, type TrainResult } from './train.ts';
+import type { TrainResult } from './train.ts';
 
 /** A share as a percentage with one decimal. */
 export function percent(share: number): string {

@@ -1,5 +1,5 @@
 import { drawFigure1 } from '../experiments/figure1.ts';
-import { Gpu } from '../gpu/gpu.ts';
+import { Gpu, mebibytes } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
 import type { Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
@@ -202,9 +202,4 @@ function memoryText(gpu: Gpu): string {
   const { total, tensors } = gpu.memory();
   const largest = tensors.slice(0, 3).map(({ label, bytes }) => `${label} ${mebibytes(bytes)}`);
   return `${mebibytes(total)} MiB (${largest.join(', ')}, ...)`;
-}
-
-/** Bytes as mebibytes with one decimal. */
-export function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
 }

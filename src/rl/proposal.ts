@@ -2,7 +2,7 @@ import type { Clock } from '../gpu/clock.ts';
 import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
-import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import type { SamplingNetwork } from './sampling-network.ts';
 
@@ -62,7 +62,7 @@ export class Proposal {
       },
       {
         threads: [states * particles, members],
-        params: { ...sizes, proposal: KINDS[base.toUpperCase().replace('-', '_')]! },
+        params: { ...sizes, proposal: constantFor(KINDS, base) },
       },
     );
     this.program =

@@ -1,7 +1,7 @@
 import type { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
-import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
 
@@ -73,7 +73,7 @@ export class SamplingNetwork {
           observation_size: observationSize,
           latent_size: latentSize,
           stride: padded(observationSize + latentSize),
-          stream: STREAMS[`STREAM_${use.toUpperCase().replace('-', '_')}`]!,
+          stream: constantFor(STREAMS, `stream-${use}`),
           of_iteration: use === 'act' || use === 'evaluation' ? 1 : 0,
         },
         label: `${label}.noise`,

@@ -1,6 +1,6 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
-import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 
 /** In which coordinates the Stein kernel acts; formulas in `shaders/svgd/stein_direction.wgsl`. */
@@ -98,7 +98,7 @@ export class Svgd {
       stride,
     };
     const pairs = fixedParticles * updatedParticles;
-    const code = DIRECTIONS[kind.toUpperCase().replace('-', '_')]!;
+    const code = constantFor(DIRECTIONS, kind);
     return program('svgd', [
       this.#gpu
         .kernel('svgd/squared_distances.wgsl')

@@ -6,7 +6,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { random } from '../gpu/random.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
-import { padded, type Tensor } from '../gpu/tensor.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import { recordSize, ReplayBuffer } from '../rl/replay-buffer.ts';
 
 /** One episode under the policy, from its first state to its last. */
@@ -150,43 +150,46 @@ export class Evaluator {
    * can be told apart.
    */
   async actionsAt(states: readonly (readonly number[])[], perState: number, draw = 0): Promise<number[][][]> {
-    const { observationSize, actionSize } = this.#environment.spec;
-    const probes = this.#probe();
+    const { actionSize } = this.#environment.spec;
+    const { observation, policy, preTanh } = this.#probe();
     const rows = states.flatMap((state) => Array.from({ length: perState }, () => state));
-    const actions: number[][] = [];
-    for (let first = 0; first < rows.length; first += PROBE_ROWS) {
-      const part = rows.slice(first, first + PROBE_ROWS);
-      const flat = new Float32Array(PROBE_ROWS * observationSize);
-      part.forEach((row, i) => flat.set(row, i * observationSize));
-      this.#gpu.write(probes.observation, flat);
+    const u = await this.#outputs(rows, observation, policy, preTanh, (block) => {
       // Far from the iterations of a rollout, so that these draws share no noise with it.
-      this.#clock.write({ iteration: 1_000_000 + draw * 1000 + first / PROBE_ROWS });
-      await this.#gpu.run(probes.policy);
-      const u = await this.#gpu.read(probes.preTanh);
-      part.forEach((_, i) => {
-        actions.push(
-          Array.from({ length: actionSize }, (__, d) => Math.tanh(u[i * padded(actionSize) + d]!)),
-        );
-      });
-    }
+      this.#clock.write({ iteration: 1_000_000 + draw * 1000 + block });
+    });
+    const actions = u.map((row) => row.slice(0, actionSize).map(Math.tanh));
     return states.map((_, i) => actions.slice(i * perState, (i + 1) * perState));
   }
 
   /** Q(s, a) in raw reward units for rows [s, a]. */
   async valuesAt(rows: readonly (readonly number[])[], rewardScale: number): Promise<number[]> {
-    const probes = this.#probe();
-    const stride = probes.stateAction.size / PROBE_ROWS;
-    const values: number[] = [];
+    const { stateAction, critic, value } = this.#probe();
+    const outputs = await this.#outputs(rows, stateAction, critic, value);
+    return outputs.map(([q]) => q! / rewardScale);
+  }
+
+  /** What `pass` makes of each row, padding included, in blocks of `PROBE_ROWS`; `before` is called ahead of each. */
+  async #outputs(
+    rows: readonly (readonly number[])[],
+    input: Tensor,
+    pass: Program,
+    output: Tensor,
+    before?: (block: number) => void,
+  ): Promise<number[][]> {
+    const inputStride = input.size / PROBE_ROWS;
+    const outputStride = output.size / PROBE_ROWS;
+    const outputs: number[][] = [];
     for (let first = 0; first < rows.length; first += PROBE_ROWS) {
       const part = rows.slice(first, first + PROBE_ROWS);
-      const flat = new Float32Array(PROBE_ROWS * stride);
-      part.forEach((row, i) => flat.set(row, i * stride));
-      this.#gpu.write(probes.stateAction, flat);
-      await this.#gpu.run(probes.critic);
-      const q = await this.#gpu.read(probes.value);
-      part.forEach((_, i) => values.push(q[i * padded(1)]! / rewardScale));
+      const flat = new Float32Array(input.size);
+      part.forEach((row, i) => flat.set(row, i * inputStride));
+      this.#gpu.write(input, flat);
+      before?.(first / PROBE_ROWS);
+      await this.#gpu.run(pass);
+      const numbers = await this.#gpu.read(output);
+      part.forEach((_, i) => outputs.push([...numbers.subarray(i * outputStride, (i + 1) * outputStride)]));
     }
-    return values;
+    return outputs;
   }
 
   /** Passes of both networks over rows of the host's choosing; made when first asked for. */

@@ -233,9 +233,10 @@ export class Trainer {
   }
 
   async #readOut(onProgress: RunOptions['onProgress']): Promise<void> {
-    const { updates, iteration } = { updates: this.#updates, iteration: this.#iteration };
+    const updates = this.#updates;
+    const iterations = this.#iteration;
     const { rows, fault } = await this.#metrics.read();
-    onProgress?.({ updates, iterations: iteration, rows });
+    onProgress?.({ updates, iterations, rows });
     if (fault) throw new DivergenceError(await this.#divergence(fault.name, fault.update));
   }
 

@@ -28,11 +28,13 @@ const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].len
 /** A reset kernel around an environment of the test's own text. */
 const linkedWith = (text: string) => linkShader(RESET, { slots: { env: { name: 'test.wgsl', text } } });
 
-/** The file with its imports appended and nothing else done to it. */
+/** The file with its imports, and theirs, appended and nothing else done to it. */
 function asWritten(shader: Shader): Shader {
-  const source = shaderSource(shader.name);
-  const imports = [...source.matchAll(/#import (\S+)/g)].map(([, file]) => shaderSource(file!));
-  return { ...shader, code: [source, ...imports].join('\n') };
+  const files = new Set([shader.name]);
+  // A set that grows while it is walked is walked to its end.
+  for (const file of files)
+    for (const [, imported] of shaderSource(file).matchAll(/#import (\S+)/g)) files.add(imported!);
+  return { ...shader, code: [...files].map(shaderSource).join('\n') };
 }
 
 describe('linkShader', () => {
