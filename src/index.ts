@@ -21,6 +21,8 @@ export { Parameters, type NamedArray } from './nn/parameters.ts';
 export { Adam, type AdamOptions } from './nn/adam.ts';
 export { TargetNetwork, type TargetUpdate } from './nn/target-network.ts';
 export { Svgd, type BandwidthRule, type SteinKind, type SvgdInputs, type SvgdOptions } from './svgd/svgd.ts';
+export { BehaviourPolicy } from './rl/behaviour-policy.ts';
+export type { Draw, Policy } from './rl/policy.ts';
 export { ReplayBuffer, type Batch } from './rl/replay-buffer.ts';
 export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';
 export { SoftQFunction, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
@@ -35,12 +37,8 @@ export {
 } from './envs/environment.ts';
 export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
-export type { Algorithm, Metric } from './algorithms/algorithm.ts';
-export {
-  SoftQLearning,
-  type LearnerContext,
-  type SoftQLearningOptions,
-} from './algorithms/soft-q-learning.ts';
+export type { Algorithm, LearnerContext, LearnerOptions, Metric } from './algorithms/algorithm.ts';
+export { SoftQLearning, type SoftQLearningOptions } from './algorithms/soft-q-learning.ts';
 export { resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
 export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';

@@ -1,6 +1,14 @@
+import type { Faults } from '../gpu/faults.ts';
+import type { Gpu } from '../gpu/gpu.ts';
 import type { Program } from '../gpu/program.ts';
-import type { Tensor } from '../gpu/tensor.ts';
-import type { NamedArray } from '../nn/parameters.ts';
+import { padded, type Tensor } from '../gpu/tensor.ts';
+import type { Activation } from '../nn/mlp.ts';
+import type { NamedArray, Parameters } from '../nn/parameters.ts';
+import type { ActingContext, BehaviourPolicy, ExplorationOptions } from '../rl/behaviour-policy.ts';
+import type { Policy } from '../rl/policy.ts';
+import type { ReplayBuffer } from '../rl/replay-buffer.ts';
+import type { SoftQFunction } from '../rl/soft-q-function.ts';
+import type { TemperatureOptions } from '../rl/temperature.ts';
 
 /** A scalar to report: the mean of `count` numbers of `tensor` per member, `stride` apart, from `first` on. */
 export interface Metric {
@@ -21,12 +29,45 @@ export interface Metric {
 /** Which kind of gradient step: the critic alone in the critic-first phase, or both networks. */
 export type UpdatePhase = 'critic' | 'both';
 
+/** Choices that every learner here has. */
+export interface LearnerOptions extends TemperatureOptions, ExplorationOptions {
+  /** The networks learn in units of reward times this (released code); alpha is scaled along, so the optimum stays. */
+  readonly rewardScale: number;
+  /** gamma */
+  readonly discount: number;
+  /** B, Algorithm 1 line 14. */
+  readonly batchSize: number;
+  /** Widths of the hidden layers of all networks. */
+  readonly hidden: readonly number[];
+  readonly activation: Activation;
+  readonly criticLearningRate: number;
+  readonly policyLearningRate: number;
+  /** Target network: tau of the way at every `targetInterval`-th update. */
+  readonly targetTau: number;
+  readonly targetInterval: number;
+  /** `simultaneous`: both gradients at the iteration's first parameters; `sequential`: the actor sees the new critic. */
+  readonly updateOrder: 'simultaneous' | 'sequential';
+}
+
+/** What a learner is given: sizes, randomness, the clock, and where transitions come from. */
+export interface LearnerContext extends ActingContext {
+  readonly observationSize: number;
+  readonly actionSize: number;
+  readonly replay: ReplayBuffer;
+}
+
 /** A learner: programs to act and to update, over tensors that it owns. It knows an EnvSpec, never an environment. */
 export interface Algorithm {
-  /** (R, E, actionSize): what the environments do next. */
-  readonly action: Tensor;
-  /** Fills `action` by the policy, or uniformly at random in warm-up. */
-  readonly act: { readonly policy: Program; readonly random: Program };
+  /** What has been learned: draws actions at any observation. */
+  readonly policy: Policy;
+  /** Q_theta(s, a), in units of the scaled reward. */
+  readonly softQ: SoftQFunction;
+  /** alpha of each member, (R), in units of the reward before scaling. */
+  readonly temperature: Tensor;
+  /** What acts while collecting: `policy`, random actions and noise. */
+  readonly behaviour: BehaviourPolicy;
+  /** Where losses and weights that are not finite are noticed. */
+  readonly faults: Faults;
   /** One gradient step. */
   readonly update: Readonly<Record<UpdatePhase, Program>>;
   readonly metrics: readonly Metric[];
@@ -39,4 +80,79 @@ export interface Algorithm {
    * @throws Error if an array is missing or has another size.
    */
   restore(arrays: ReadonlyMap<string, Float32Array>): void;
+}
+
+/** The tensors of a learner that a checkpoint keeps: those laid out like a network's parameters, and plain ones. */
+export class LearnerState {
+  readonly #gpu: Gpu;
+  readonly #networks: readonly { parameters: Parameters; tensors: readonly Tensor[] }[];
+  readonly #plain: readonly Tensor[];
+
+  /** `networks`: parameters with all tensors of their layout (themselves, target, moments). */
+  constructor(
+    gpu: Gpu,
+    networks: readonly { parameters: Parameters; tensors: readonly Tensor[] }[],
+    plain: readonly Tensor[],
+  ) {
+    this.#gpu = gpu;
+    this.#networks = networks;
+    this.#plain = plain;
+  }
+
+  /** All of it, by name, in logical shapes. */
+  async read(): Promise<NamedArray[]> {
+    const parts = await Promise.all([
+      ...this.#laidOut().map(async ({ parameters, tensor }) =>
+        parameters.unpack(await this.#gpu.read(tensor), tensor.label),
+      ),
+      ...this.#plain.map(async (tensor) => [
+        { name: tensor.label, shape: tensor.shape, data: await this.#gpu.read(tensor) },
+      ]),
+    ]);
+    return parts.flat();
+  }
+
+  /**
+   * Puts back what `read` gave.
+   * @throws Error if an array is missing or has another size; nothing is written then.
+   */
+  write(arrays: ReadonlyMap<string, Float32Array>): void {
+    // All arrays are checked before the first is written: a damaged file changes nothing.
+    const packed = this.#laidOut().map(({ parameters, tensor }) => ({
+      tensor,
+      data: parameters.pack(arrays, tensor.label),
+    }));
+    const plain = this.#plain.map((tensor) => {
+      const data = arrays.get(tensor.label);
+      if (data?.length !== tensor.size)
+        throw new Error(`'${tensor.label}' should have ${tensor.size} numbers`);
+      return { tensor, data: new Float32Array(data) };
+    });
+    for (const { tensor, data } of [...packed, ...plain]) this.#gpu.write(tensor, data);
+  }
+
+  #laidOut() {
+    return this.#networks.flatMap(({ parameters, tensors }) =>
+      tensors.map((tensor) => ({ parameters, tensor })),
+    );
+  }
+}
+
+/** What a learner with a critic reports. Values are in raw reward units, as people read them; the loss is of scaled ones. */
+export function criticMetrics(
+  critic: { readonly loss: Tensor; readonly value: Tensor; readonly prediction: Tensor },
+  temperature: Tensor,
+  options: { readonly batchSize: number; readonly rewardScale: number },
+): Metric[] {
+  const { batchSize, rewardScale } = options;
+  const perState = { first: 0, count: batchSize, stride: 1, memberStride: batchSize };
+  const q = { ...perState, stride: padded(1), memberStride: padded(1) * batchSize };
+  const raw = 1 / rewardScale;
+  const one = { first: 0, count: 1, stride: 1, memberStride: 1, factor: 1 };
+  return [
+    { name: 'losses/critic_loss', tensor: critic.loss, ...perState, factor: 1 },
+    { name: 'losses/q_values', tensor: critic.prediction, ...q, factor: raw },
+    { name: 'losses/soft_value', tensor: critic.value, ...perState, factor: raw },
+    { name: 'charts/temperature', tensor: temperature, ...one },
+  ];
 }

@@ -1,38 +1,29 @@
-import type { Clock } from '../gpu/clock.ts';
 import { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { program, type Dispatch } from '../gpu/program.ts';
+import { program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Adam } from '../nn/adam.ts';
-import type { Activation } from '../nn/mlp.ts';
 import type { NamedArray } from '../nn/parameters.ts';
+import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
 import { Proposal, type ProposalKind } from '../rl/proposal.ts';
-import type { Batch, ReplayBuffer } from '../rl/replay-buffer.ts';
+import type { Batch } from '../rl/replay-buffer.ts';
 import { SamplingNetwork } from '../rl/sampling-network.ts';
 import { SoftQFunction } from '../rl/soft-q-function.ts';
+import { Temperature } from '../rl/temperature.ts';
 import { Svgd, type BandwidthRule, type SteinKind } from '../svgd/svgd.ts';
-import type { Algorithm, Metric } from './algorithm.ts';
+import {
+  criticMetrics,
+  LearnerState,
+  type Algorithm,
+  type LearnerContext,
+  type LearnerOptions,
+  type Metric,
+} from './algorithm.ts';
 
 /** Every choice of soft Q-learning. Numbers of the paper and of the released code: `src/train/presets.ts`. */
-export interface SoftQLearningOptions {
-  /** alpha in units of the reward before scaling; section 2 of the paper. */
-  readonly temperature: number;
-  /** Where alpha goes, geometrically, over `temperatureUpdates` updates. */
-  readonly finalTemperature: number;
-  readonly temperatureUpdates: number;
-  /** The networks learn in units of reward times this (released code); alpha is scaled along, so the optimum stays. */
-  readonly rewardScale: number;
-  /** gamma */
-  readonly discount: number;
-  /** B, Algorithm 1 line 14. */
-  readonly batchSize: number;
-  /** Widths of the hidden layers of both networks. */
-  readonly hidden: readonly number[];
-  readonly activation: Activation;
+export interface SoftQLearningOptions extends LearnerOptions {
   /** Size of the noise xi. */
   readonly latentSize: number;
-  readonly criticLearningRate: number;
-  readonly policyLearningRate: number;
   /** Kv, eq. 10. */
   readonly valueParticles: number;
   readonly proposal: ProposalKind;
@@ -46,35 +37,6 @@ export interface SoftQLearningOptions {
   readonly bandwidth: BandwidthRule;
   readonly bandwidthFloor: number;
   readonly repulsion: boolean;
-  /** Target network: tau of the way at every `targetInterval`-th update. */
-  readonly targetTau: number;
-  readonly targetInterval: number;
-  /** `simultaneous`: both gradients at the iteration's first parameters; `sequential`: the actor sees the new critic. */
-  readonly updateOrder: 'simultaneous' | 'sequential';
-  /** Share of the environments that always act uniformly at random. */
-  readonly randomShare: number;
-  /** Ornstein-Uhlenbeck noise on the policy's actions while training; sigma 0 adds none. */
-  readonly noiseTheta: number;
-  readonly noiseSigma: number;
-}
-
-/** What the learner is given: sizes, randomness, the clock, and where transitions come from. */
-export interface LearnerContext {
-  readonly observationSize: number;
-  readonly actionSize: number;
-  /** E, per member */
-  readonly environments: number;
-  /** R */
-  readonly members: number;
-  /** (R) u32 */
-  readonly seeds: Tensor;
-  readonly clock: Clock;
-  readonly replay: ReplayBuffer;
-  /** What the policy sees, (R, E, S). */
-  readonly observation: Tensor;
-  /** Steps so far of each environment's episode: a view of (E) floats, the next member's `episodeStride` further. */
-  readonly episodeLength: Tensor;
-  readonly episodeStride: number;
 }
 
 /** Quantities that a run watches for NaN and infinity, by the names in which it reports them. */
@@ -91,22 +53,17 @@ export class SoftQLearning implements Algorithm {
   readonly svgd: Svgd;
   readonly faults: Faults;
   readonly batch: Batch;
-  /** alpha of each member, (R). */
   readonly temperature: Tensor;
-  readonly action: Tensor;
-  /** State of the Ornstein-Uhlenbeck noise, (R, E, A); undefined without noise. */
-  readonly explorationNoise: Tensor | undefined;
-  readonly act: Algorithm['act'];
+  readonly behaviour: BehaviourPolicy;
   readonly update: Algorithm['update'];
   readonly metrics: readonly Metric[];
   readonly #gpu: Gpu;
   readonly #context: LearnerContext;
   readonly #options: SoftQLearningOptions;
-  readonly #critic: Adam;
-  readonly #actor: Adam;
+  readonly #state: LearnerState;
 
   constructor(gpu: Gpu, context: LearnerContext, options: SoftQLearningOptions) {
-    const { observationSize, actionSize, environments, members, seeds, clock } = context;
+    const { observationSize, actionSize, members, seeds, clock } = context;
     const { hidden, activation, latentSize, batchSize, fixedParticles, updatedParticles } = options;
     this.#gpu = gpu;
     this.#context = context;
@@ -127,41 +84,54 @@ export class SoftQLearning implements Algorithm {
       bandwidthFloor: options.bandwidthFloor,
       repulsion: options.repulsion,
     });
-    this.temperature = gpu.tensorOf('temperature', new Float32Array(members).fill(options.temperature));
-    this.action = gpu.tensor('action', [members, environments, actionSize]);
-    this.explorationNoise =
-      options.noiseSigma > 0
-        ? gpu.tensor('explorationNoise', [members, environments, actionSize])
-        : undefined;
+    const temperature = new Temperature(gpu, members, clock, options);
+    this.temperature = temperature.tensor;
+    this.behaviour = new BehaviourPolicy(gpu, this.samplingNetwork, context, options);
     this.batch = context.replay.batch(batchSize);
 
     const perState = (label: string) => gpu.tensor(label, [members, batchSize]);
     const critic = this.#criticGradient(perState('softValue'), perState('tdTarget'), perState('criticLoss'));
     const actor = this.#actorGradient();
     const rates = (rate: number) => new Array<number>(members).fill(rate);
-    this.#critic = new Adam(gpu, this.softQ.mlp.parameters, critic.gradient, clock, this.faults, {
+    const q = this.softQ.mlp.parameters;
+    const policy = this.samplingNetwork.mlp.parameters;
+    const criticAdam = new Adam(gpu, q, critic.gradient, clock, this.faults, {
       learningRate: rates(options.criticLearningRate),
       counts: 'updates',
     });
-    this.#actor = new Adam(gpu, this.samplingNetwork.mlp.parameters, actor.gradient, clock, this.faults, {
+    const actorAdam = new Adam(gpu, policy, actor.gradient, clock, this.faults, {
       learningRate: rates(options.policyLearningRate),
       counts: 'policyUpdates',
     });
 
-    const sample = context.replay.sample(this.batch, seeds, clock);
-    const anneal = this.#anneal();
+    const begin = [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)];
     const { update: target } = this.softQ.target;
     this.update = {
-      critic: program('update.critic', [...anneal, sample, critic.program, this.#critic.step, target]),
+      critic: program('update.critic', [...begin, critic.program, criticAdam.step, target]),
       both: program(
         'update.both',
         options.updateOrder === 'simultaneous'
-          ? [...anneal, sample, critic.program, actor.program, this.#critic.step, this.#actor.step, target]
-          : [...anneal, sample, critic.program, this.#critic.step, actor.program, this.#actor.step, target],
+          ? [...begin, critic.program, actor.program, criticAdam.step, actorAdam.step, target]
+          : [...begin, critic.program, criticAdam.step, actor.program, actorAdam.step, target],
       ),
     };
-    this.act = this.#acting();
     this.metrics = this.#metrics(critic);
+    this.#state = new LearnerState(
+      gpu,
+      [
+        {
+          parameters: q,
+          tensors: [q.tensor, this.softQ.target.mlp.parameters.tensor, criticAdam.mean, criticAdam.square],
+        },
+        { parameters: policy, tensors: [policy.tensor, actorAdam.mean, actorAdam.square] },
+      ],
+      [this.temperature],
+    );
+  }
+
+  /** The sampling network: what is learned besides Q. */
+  get policy(): SamplingNetwork {
+    return this.samplingNetwork;
   }
 
   /** Eq. 10-11: regress Q(s, a) on r + gamma * soft value of s' under the target network. */
@@ -242,86 +212,13 @@ export class SoftQLearning implements Algorithm {
     });
   }
 
-  /** Algorithm 1, lines 7-8: a = f(xi; s); a share of the environments stays uniform, and all are in warm-up. */
-  #acting(): Algorithm['act'] {
-    const { environments, observation } = this.#context;
-    const { samplingNetwork, action } = this;
-    const draw = samplingNetwork.draw('act', { observation, states: environments, particles: 1, use: 'act' });
-    const act = (randomEnvironments: number) =>
-      samplingNetwork.act({ preTanh: draw.preTanh, action, states: environments, randomEnvironments });
-    const random = randomEnvironmentsOf(environments, this.#options.randomShare);
-    return {
-      policy: program('act.policy', [draw.program, act(random), ...this.#exploration(random)]),
-      random: program('act.random', [act(environments)]),
-    };
-  }
-
-  #exploration(randomEnvironments: number): Dispatch[] {
-    if (!this.explorationNoise) return [];
-    const { environments, actionSize, members, seeds, clock, episodeLength, episodeStride } = this.#context;
-    const { noiseTheta, noiseSigma } = this.#options;
-    return [
-      this.#gpu.kernel('rl/ornstein_uhlenbeck.wgsl').bind(
-        {
-          clock: clock.tensor,
-          seeds,
-          episode_length: episodeLength,
-          noise: this.explorationNoise,
-          action: this.action,
-        },
-        {
-          threads: [environments, members],
-          params: {
-            environments,
-            random_environments: randomEnvironments,
-            action_size: actionSize,
-            episode_stride: episodeStride,
-            theta: noiseTheta,
-            sigma: noiseSigma,
-          },
-        },
-      ),
-    ];
-  }
-
-  /** The temperature schedule, if it moves. */
-  #anneal(): Dispatch[] {
-    const { temperature, finalTemperature, temperatureUpdates } = this.#options;
-    if (temperature === finalTemperature) return [];
-    const { members, clock } = this.#context;
-    const start = this.#gpu.tensorOf('temperature.start', new Float32Array(members).fill(temperature));
-    const params = {
-      members,
-      octaves: Math.log2(finalTemperature / temperature),
-      duration: temperatureUpdates,
-    };
-    return [
-      this.#gpu
-        .kernel('rl/anneal_temperature.wgsl')
-        .bind({ clock: clock.tensor, start, temperature: this.temperature }, { threads: [members], params }),
-    ];
-  }
-
   #metrics(critic: { value: Tensor; loss: Tensor; prediction: { output: Tensor } }): Metric[] {
-    const { batchSize, rewardScale } = this.#options;
-    const perState = { first: 0, count: batchSize, stride: 1, memberStride: batchSize };
-    const q = { ...perState, stride: padded(1), memberStride: padded(1) * batchSize };
-    const raw = 1 / rewardScale;
+    const { batchSize } = this.#options;
+    const prediction = critic.prediction.output;
+    const perState = { first: 0, count: batchSize, stride: 1, memberStride: batchSize, factor: 1 };
     return [
-      // The loss is of scaled rewards, as it is minimised; values are in raw reward units, as people read them.
-      { name: 'losses/critic_loss', tensor: critic.loss, ...perState, factor: 1 },
-      { name: 'losses/q_values', tensor: critic.prediction.output, ...q, factor: raw },
-      { name: 'losses/soft_value', tensor: critic.value, ...perState, factor: raw },
-      { name: 'losses/bandwidth', tensor: this.svgd.bandwidth, ...perState, factor: 1 },
-      {
-        name: 'charts/temperature',
-        tensor: this.temperature,
-        first: 0,
-        count: 1,
-        stride: 1,
-        memberStride: 1,
-        factor: 1,
-      },
+      ...criticMetrics({ ...critic, prediction }, this.temperature, this.#options),
+      { name: 'losses/bandwidth', tensor: this.svgd.bandwidth, ...perState },
     ];
   }
 
@@ -331,45 +228,11 @@ export class SoftQLearning implements Algorithm {
     await this.softQ.target.copy();
   }
 
-  async state(): Promise<NamedArray[]> {
-    const parts = await Promise.all(
-      this.#stored().map(async ({ parameters, tensor }) =>
-        parameters.unpack(await this.#gpu.read(tensor), tensor.label),
-      ),
-    );
-    const { label: name, shape } = this.temperature;
-    return [...parts.flat(), { name, shape, data: await this.#gpu.read(this.temperature) }];
+  state(): Promise<NamedArray[]> {
+    return this.#state.read();
   }
 
   restore(arrays: ReadonlyMap<string, Float32Array>): void {
-    // All arrays are checked before the first is written: a damaged file changes nothing.
-    const packed = this.#stored().map(({ parameters, tensor }) => ({
-      tensor,
-      data: parameters.pack(arrays, tensor.label),
-    }));
-    const temperature = arrays.get(this.temperature.label);
-    if (temperature?.length !== this.temperature.size)
-      throw new Error(`'${this.temperature.label}' should have ${this.temperature.size} numbers`);
-    for (const { tensor, data } of packed) this.#gpu.write(tensor, data);
-    this.#gpu.write(this.temperature, temperature);
+    this.#state.write(arrays);
   }
-
-  #stored() {
-    const q = this.softQ.mlp.parameters;
-    const policy = this.samplingNetwork.mlp.parameters;
-    return [
-      { parameters: q, tensor: q.tensor },
-      { parameters: q, tensor: this.softQ.target.mlp.parameters.tensor },
-      { parameters: q, tensor: this.#critic.mean },
-      { parameters: q, tensor: this.#critic.square },
-      { parameters: policy, tensor: policy.tensor },
-      { parameters: policy, tensor: this.#actor.mean },
-      { parameters: policy, tensor: this.#actor.square },
-    ];
-  }
-}
-
-/** How many of the environments always act at random: the first ones. */
-export function randomEnvironmentsOf(environments: number, share: number): number {
-  return Math.floor(environments * share);
 }

@@ -9,7 +9,7 @@ import type { ParameterGradient } from '../nn/mlp.ts';
 import type { Parameters } from '../nn/parameters.ts';
 import { Proposal } from '../rl/proposal.ts';
 import { ReplayBuffer } from '../rl/replay-buffer.ts';
-import { SamplingNetwork, type Draw } from '../rl/sampling-network.ts';
+import { SamplingNetwork, type NetworkDraw } from '../rl/sampling-network.ts';
 import { SoftQFunction, type ActionGradient } from '../rl/soft-q-function.ts';
 import { Svgd, type BandwidthRule, type SteinKind } from '../svgd/svgd.ts';
 import { chunks, columns, Comparison, type Key, type VectorFile, type VectorRow } from './vector-file.ts';
@@ -211,7 +211,7 @@ async function verifyCritic(update: Update): Promise<void> {
 
 /** Particles of the sampling network under given noise, on the GPU, with dQ/da at the fixed ones. */
 interface Particles {
-  readonly draw: Draw;
+  readonly draw: NetworkDraw;
   readonly actions: Tensor;
   readonly gradient: ActionGradient;
   readonly fixed: number;

@@ -4,35 +4,29 @@ import { program, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
+import type { Draw, DrawOptions, NoiseSource, Policy } from './policy.ts';
 
 const STREAMS = constantsOf(shaderSource('common/random.wgsl'));
-
-/** What the noise of a draw is for; each use has a stream of random numbers of its own. */
-export type NoiseUse = 'act' | 'particles' | 'proposal-policy' | 'evaluation';
 
 /** Widths of the sampling network. */
 export interface SamplingNetworkSpec {
   readonly observationSize: number;
   readonly actionSize: number;
-  /** Numbers of noise xi per action; the paper's equals the action size, any size works here. */
+  /** Numbers of noise xi per action; the paper's equals the action size, any size works here. 0 is a map of the state. */
   readonly latentSize: number;
   readonly hidden: readonly number[];
   readonly activation: Activation;
   readonly members: number;
 }
 
-/** Draws of the network: particles before the squash, and the program that makes them. */
-export interface Draw {
-  /** The network's pass over particles * states rows, particle-major; its output is u. */
+/** A draw of the network, which can be gone back through. */
+export interface NetworkDraw extends Draw {
+  /** The network's pass over particles * states rows, particle-major; its output is u = f(xi; s). */
   readonly pass: MlpPass;
-  /** u = f(xi; s): (R, particles, states, padded(A)) */
-  readonly preTanh: Tensor;
-  /** Draws xi and runs the network. */
-  readonly program: Program;
 }
 
 /** The state-conditioned sampling network a = tanh f(xi; s), xi ~ N(0, I) (section 3.2 of the paper). */
-export class SamplingNetwork {
+export class SamplingNetwork implements Policy {
   readonly spec: SamplingNetworkSpec;
   readonly mlp: Mlp;
   readonly #gpu: Gpu;
@@ -49,16 +43,11 @@ export class SamplingNetwork {
     this.mlp = new Mlp(gpu, 'policy', sizes, members);
   }
 
-  /**
-   * `particles` draws for each of the `states` rows of `observation` (R, states, S). The noise of 'act' and
-   * 'evaluation' changes with the iteration, that of the others with the update. `source` gives an evaluation its own
-   * clock and seeds.
-   */
   draw(
     label: string,
-    options: { observation: Tensor; states: number; particles: number; use: NoiseUse },
-    source: { clock: Clock; seeds: Tensor } = { clock: this.#clock, seeds: this.#seeds },
-  ): Draw {
+    options: DrawOptions,
+    source: NoiseSource = { clock: this.#clock, seeds: this.#seeds },
+  ): NetworkDraw {
     const { observation, states, particles, use } = options;
     const { observationSize, latentSize, members } = this.spec;
     const rows = states * particles;
@@ -83,37 +72,11 @@ export class SamplingNetwork {
   }
 
   /**
-   * a = tanh u (R, states, A) from one draw per state; the first `randomEnvironments` states get uniform actions
-   * instead, without looking at `preTanh`.
-   */
-  act(
-    options: { preTanh: Tensor; action: Tensor; states: number; randomEnvironments: number },
-    source: { clock: Clock; seeds: Tensor } = { clock: this.#clock, seeds: this.#seeds },
-  ): Program {
-    const { preTanh, action, states, randomEnvironments } = options;
-    const { actionSize, members } = this.spec;
-    return program('act', [
-      this.#gpu.kernel('rl/act.wgsl').bind(
-        { clock: source.clock.tensor, seeds: source.seeds, pre_tanh: preTanh, action },
-        {
-          threads: [states, members],
-          params: {
-            environments: states,
-            random_environments: randomEnvironments,
-            action_size: actionSize,
-            stride: padded(actionSize),
-          },
-        },
-      ),
-    ]);
-  }
-
-  /**
    * Squashes a draw of particles, fixed ones first: all actions, and the critic's rows [s, a] of the fixed ones.
    * `observation` (R, states, S), `stateAction` (R, M, states, padded(S + A)).
    */
   squash(
-    draw: Draw,
+    draw: NetworkDraw,
     options: {
       observation: Tensor;
       actions: Tensor;

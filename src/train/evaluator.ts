@@ -1,4 +1,4 @@
-import type { SoftQLearning } from '../algorithms/soft-q-learning.ts';
+import type { Algorithm } from '../algorithms/algorithm.ts';
 import type { Environment } from '../envs/environment.ts';
 import { VectorEnv } from '../envs/vector-env.ts';
 import { Clock } from '../gpu/clock.ts';
@@ -7,6 +7,7 @@ import { program, type Program } from '../gpu/program.ts';
 import { random } from '../gpu/random.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { act } from '../rl/behaviour-policy.ts';
 import { recordSize, ReplayBuffer } from '../rl/replay-buffer.ts';
 
 /** One episode under the policy, from its first state to its last. */
@@ -40,7 +41,7 @@ const PROBE_ROWS = 4096;
 /** Rolls the stochastic policy out and looks at its networks, without touching the run's own environments or clock. */
 export class Evaluator {
   readonly #gpu: Gpu;
-  readonly #algorithm: SoftQLearning;
+  readonly #algorithm: Algorithm;
   readonly #environment: Environment;
   readonly #rollouts: number;
   readonly #env: VectorEnv;
@@ -52,7 +53,7 @@ export class Evaluator {
   /** Evaluates with `rollouts` episodes; the same seed gives the same start states and noise every time. */
   constructor(
     gpu: Gpu,
-    algorithm: SoftQLearning,
+    algorithm: Algorithm,
     environment: Environment,
     options: { rollouts: number; seed: number },
   ) {
@@ -81,19 +82,15 @@ export class Evaluator {
     });
     const action = gpu.tensor('evaluation.action', [members, rollouts, actionSize]);
     const source = { clock: this.#clock, seeds };
-    const { samplingNetwork } = algorithm;
-    const draw = samplingNetwork.draw(
+    const draw = algorithm.policy.draw(
       'evaluation',
       { observation: this.#env.observation, states: rollouts, particles: 1, use: 'evaluation' },
       source,
     );
-    const act = samplingNetwork.act(
-      { preTanh: draw.preTanh, action, states: rollouts, randomEnvironments: 0 },
-      source,
-    );
+    const squash = act(gpu, { preTanh: draw.preTanh, action, randomEnvironments: 0 }, source);
     const step = program('evaluate', [
       draw.program,
-      act,
+      squash,
       this.#env.step(action, this.#replay.sink),
       this.#clock.tick({ iterations: 1 }),
     ]);
@@ -196,14 +193,14 @@ export class Evaluator {
   #probe(): Probes {
     if (this.#probes) return this.#probes;
     const gpu = this.#gpu;
-    const { samplingNetwork, softQ } = this.#algorithm;
+    const { policy, softQ } = this.#algorithm;
     const observation = gpu.tensor('probe.observation', [
       1,
       PROBE_ROWS,
       this.#environment.spec.observationSize,
     ]);
     const seeds = gpu.tensorOf('probe.seeds', Uint32Array.of(STREAM_EVALUATION));
-    const draw = samplingNetwork.draw(
+    const draw = policy.draw(
       'probe.policy',
       { observation, states: PROBE_ROWS, particles: 1, use: 'evaluation' },
       { clock: this.#clock, seeds },

@@ -1,5 +1,6 @@
-import type { Metric } from '../algorithms/algorithm.ts';
-import { randomEnvironmentsOf, SoftQLearning } from '../algorithms/soft-q-learning.ts';
+import type { Algorithm, Metric } from '../algorithms/algorithm.ts';
+import { randomEnvironmentsOf } from '../rl/behaviour-policy.ts';
+import { createAlgorithm } from './algorithms.ts';
 import { environmentOf, type Environment } from '../envs/environment.ts';
 import { VectorEnv } from '../envs/vector-env.ts';
 import { Clock } from '../gpu/clock.ts';
@@ -56,7 +57,7 @@ export class Trainer {
   readonly gpu: Gpu;
   readonly config: Config;
   readonly environment: Environment;
-  readonly algorithm: SoftQLearning;
+  readonly algorithm: Algorithm;
   readonly env: VectorEnv;
   readonly replay: ReplayBuffer;
   readonly clock: Clock;
@@ -80,7 +81,7 @@ export class Trainer {
     this.replay = new ReplayBuffer(gpu, { members, capacity: replayCapacity, observationSize, actionSize });
     this.clock = new Clock(gpu, { transitions: environments, capacity: replayCapacity });
     this.env = new VectorEnv(gpu, this.environment, { environments, members, seeds, clock: this.clock });
-    this.algorithm = new SoftQLearning(
+    this.algorithm = createAlgorithm(
       gpu,
       {
         observationSize,
@@ -94,7 +95,7 @@ export class Trainer {
         episodeLength: this.env.episodeLength,
         episodeStride: this.env.episode.size / members,
       },
-      { ...config, finalTemperature: config.finalTemperature ?? config.temperature },
+      config,
     );
     this.#metrics = new Metrics(gpu, [...this.algorithm.metrics, ...this.#episodeMetrics()], {
       clock: this.clock,
@@ -104,11 +105,11 @@ export class Trainer {
     });
     this.#warmupIterations = Math.ceil(config.warmupTransitions / environments);
     this.#iterationsPerSubmit = iterationsPerSubmit(config);
-    const { act } = this.algorithm;
+    const { behaviour } = this.algorithm;
     this.iterations = {
-      warmup: program('warmup', [act.random, this.#envStep(), this.clock.tick({ iterations: 1 })]),
-      critic: this.#iterationOf('critic', act.random),
-      both: this.#iterationOf('both', act.policy),
+      warmup: program('warmup', [behaviour.random, this.#envStep(), this.clock.tick({ iterations: 1 })]),
+      critic: this.#iterationOf('critic', behaviour.random),
+      both: this.#iterationOf('both', behaviour.policy),
     };
   }
 
@@ -146,7 +147,7 @@ export class Trainer {
   }
 
   #envStep(): Program {
-    return this.env.step(this.algorithm.action, this.replay.sink);
+    return this.env.step(this.algorithm.behaviour.action, this.replay.sink);
   }
 
   /** Encodes one submit's iterations, or fewer if `until` updates are done before. */
@@ -211,7 +212,7 @@ export class Trainer {
     const { gpu, env, replay, config } = this;
     const clock = await this.clock.read();
     const filled = view(replay.ring, 'replay.filled', 0, [clock.replaySize, replay.ring.shape.at(-1)!]);
-    const noise = this.algorithm.explorationNoise;
+    const noise = this.algorithm.behaviour.noise;
     const named = async (name: string, tensor: Tensor): Promise<NamedArray> => ({
       name,
       shape: tensor.shape,

@@ -1,9 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import {
-  randomEnvironmentsOf,
-  SoftQLearning,
-  type SoftQLearningOptions,
-} from '../../src/algorithms/soft-q-learning.ts';
+import { SoftQLearning, type SoftQLearningOptions } from '../../src/algorithms/soft-q-learning.ts';
 import { multigoal } from '../../src/envs/multigoal.ts';
 import { VectorEnv } from '../../src/envs/vector-env.ts';
 import { Clock } from '../../src/gpu/clock.ts';
@@ -11,6 +7,7 @@ import { program } from '../../src/gpu/program.ts';
 import { padded, type Tensor } from '../../src/gpu/tensor.ts';
 import type { Mlp } from '../../src/nn/mlp.ts';
 import type { NamedArray } from '../../src/nn/parameters.ts';
+import { randomEnvironmentsOf } from '../../src/rl/behaviour-policy.ts';
 import { recordSize, ReplayBuffer } from '../../src/rl/replay-buffer.ts';
 import { adamStart, adamStep, mlpBackward, mlpForward, polyak, type OracleMlp } from '../oracles/mlp.ts';
 import { Draws } from '../oracles/random.ts';
@@ -275,14 +272,18 @@ describe('SoftQLearning', () => {
       const one = learnerOf(seeds, options);
       const { gpu, learner, env, clock, replay } = one;
       await learner.initialise(seeds);
-      const collect = (act: typeof learner.act.random) =>
-        program('collect', [act, env.step(learner.action, replay.sink), clock.tick({ iterations: 1 })]);
+      const collect = (act: typeof learner.behaviour.random) =>
+        program('collect', [
+          act,
+          env.step(learner.behaviour.action, replay.sink),
+          clock.tick({ iterations: 1 }),
+        ]);
       const update = (phase: 'critic' | 'both') =>
         program('update', [
           learner.update[phase],
           clock.tick({ updates: 1, policyUpdates: phase === 'both' ? 1 : 0 }),
         ]);
-      const [random, policy] = [collect(learner.act.random), collect(learner.act.policy)];
+      const [random, policy] = [collect(learner.behaviour.random), collect(learner.behaviour.policy)];
       const [critic, both] = [update('critic'), update('both')];
       const warm = Array.from({ length: 8 }, () => random);
       await gpu.run(env.reset(), ...warm, critic, policy, both, policy, both, both);
@@ -357,8 +358,10 @@ describe('SoftQLearning', () => {
 
   test('an update is a fixed number of dispatches, whatever the number of members', () => {
     const counts = (seeds: number[], options: Partial<SoftQLearningOptions> = {}) => {
-      const { update, act } = learnerOf(seeds, options).learner;
-      return [update.critic, update.both, act.policy, act.random].map(({ dispatches }) => dispatches.length);
+      const { update, behaviour } = learnerOf(seeds, options).learner;
+      return [update.critic, update.both, behaviour.policy, behaviour.random].map(
+        ({ dispatches }) => dispatches.length,
+      );
     };
     // Critic: sample, proposal, 3 + 1 for the target, 3 + 1 + 5 for the regression, Adam, target.
     // Actor: noise and 3, squash, 3 + 3 for dQ/da, 3 for the direction, 5 back, Adam. Acting: noise and 3, act.

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Clock } from '../../src/gpu/clock.ts';
 import { padded } from '../../src/gpu/tensor.ts';
-import { SamplingNetwork, type NoiseUse } from '../../src/rl/sampling-network.ts';
+import { act } from '../../src/rl/behaviour-policy.ts';
+import type { NoiseUse } from '../../src/rl/policy.ts';
+import { SamplingNetwork } from '../../src/rl/sampling-network.ts';
 import { mlpForward } from '../oracles/mlp.ts';
 import { Draws, randomBits, uniform } from '../oracles/random.ts';
 import { kolmogorovSmirnov, normalDistribution } from '../oracles/statistics.ts';
@@ -106,7 +108,9 @@ describe('SamplingNetwork', () => {
   test('a share of the environments acts uniformly at random, the others by tanh of the network', async () => {
     const actionSize = 3;
     const members = 2;
-    const { gpu, clock, network } = networkOf(members, { observationSize: 1, actionSize, latentSize: 1 });
+    const gpu = gpuOf();
+    const clock = new Clock(gpu);
+    const seeds = gpu.tensorOf('seeds', Uint32Array.from(SEEDS.slice(0, members)));
     clock.write({ iteration: 12, updates: 3 });
     const states = 67;
     const u = new Draws(3).normalRows(members * states, actionSize, 2).map((row) => row.map(Math.fround));
@@ -115,7 +119,7 @@ describe('SamplingNetwork', () => {
     const preTanh = gpu.tensorOf('u', Float32Array.from(u.flatMap((row) => [...row, ...padding])));
     for (const randomEnvironments of [0, 13, states]) {
       const action = gpu.tensor('action', [members, states, actionSize]);
-      await gpu.run(network.act({ preTanh, action, states, randomEnvironments }));
+      await gpu.run(act(gpu, { preTanh, action, randomEnvironments }, { clock, seeds }));
       const actions = await gpu.read(action);
       for (let m = 0; m < members; m++) {
         const mine = actions.subarray(m * states * actionSize, (m + 1) * states * actionSize);
