@@ -24,6 +24,7 @@ export { Svgd, type BandwidthRule, type SteinKind, type SvgdInputs, type SvgdOpt
 export { BehaviourPolicy } from './rl/behaviour-policy.ts';
 export type { Draw, Policy } from './rl/policy.ts';
 export { ReplayBuffer, type Batch } from './rl/replay-buffer.ts';
+export { GaussianPolicy, type GaussianPolicySpec } from './rl/gaussian-policy.ts';
 export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';
 export { SoftQFunction, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
 export { Proposal, type ProposalKind } from './rl/proposal.ts';
@@ -38,6 +39,8 @@ export {
 export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
 export type { Algorithm, LearnerContext, LearnerOptions, Metric } from './algorithms/algorithm.ts';
+export { Ddpg } from './algorithms/ddpg.ts';
+export { Sac, type SacOptions } from './algorithms/sac.ts';
 export { SoftQLearning, type SoftQLearningOptions } from './algorithms/soft-q-learning.ts';
 export { resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';

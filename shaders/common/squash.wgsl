@@ -8,3 +8,10 @@ fn squash(u: f32) -> f32 {
 fn squash4(u: vec4f) -> vec4f {
   return tanh(clamp(u, vec4f(-LARGEST_TANH_INPUT), vec4f(LARGEST_TANH_INPUT)));
 }
+
+const LOG_2 = 0.6931471805599453;
+
+// log(1 - tanh(u)^2) = 2 (log 2 - |u| - log(1 + exp(-2|u|))), which does not cancel where tanh saturates
+fn log_squash_slope(u: f32) -> f32 {
+  return 2.0 * (LOG_2 - abs(u) - log(1.0 + exp(-2.0 * abs(u))));
+}

@@ -6,10 +6,9 @@
 // perturbs centre k mod C. next_observation rows as there; centres (R, C, states, centre_stride), particle-major.
 // #import common/clock.wgsl
 // #import common/random.wgsl
+// #import common/normal_density.wgsl
 // #import common/squash.wgsl
 
-const LOG_2 = 0.6931471805599453;
-const HALF_LOG_TWO_PI = 0.9189385332046727;
 const LARGEST_ACTION = 0.99999994; // 1 - 2^-24: keeps u finite for a uniform draw of exactly -1
 
 struct Params {
@@ -45,7 +44,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let a_size = params.action_size;
   let at = member * params.states * params.particles + id.x;
   let row = at * params.stride + params.observation_size;
-  var log_slope = 0.0; // sum of log(1 - a^2), from u: 2 (log 2 - |u| - log(1 + exp(-2|u|))) does not cancel
+  var log_slope = 0.0; // sum of log(1 - a^2)
   for (var d = 0u; d < a_size; d++) {
     let a = clamp(rows[row + d], -LARGEST_ACTION, LARGEST_ACTION);
     var u = 0.5 * (log(1.0 + a) - log(1.0 - a));
@@ -55,7 +54,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       rows[row + d] = squash(u);
     }
     pre_tanh[at * a_size + d] = u;
-    log_slope += 2.0 * (LOG_2 - abs(u) - log(1.0 + exp(-2.0 * abs(u))));
+    log_slope += log_squash_slope(u);
   }
 
   // log mean_c N(u; u_c, h^2 I), shifted by the largest exponent
@@ -65,14 +64,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     var exponent = 0.0;
     for (var d = 0u; d < a_size; d++) {
       let z = (pre_tanh[at * a_size + d] - centre(member, c, state, d)) / params.spread;
-      exponent -= 0.5 * z * z;
+      exponent += log_normal(z, log(params.spread));
     }
     let shift = max(largest, exponent);
     sum = sum * exp(largest - shift) + exp(exponent - shift);
     largest = shift;
   }
-  let log_normal = f32(a_size) * (log(params.spread) + HALF_LOG_TWO_PI);
-  let log_policy = largest + log(sum / f32(params.centres)) - log_normal - log_slope;
+  let log_policy = largest + log(sum / f32(params.centres)) - log_slope;
   let log_uniform = -f32(a_size) * LOG_2;
   let top = max(log_policy, log_uniform);
   log_density[at] = top + log(0.5 * exp(log_policy - top) + 0.5 * exp(log_uniform - top));

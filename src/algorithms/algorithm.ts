@@ -1,9 +1,11 @@
 import type { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import type { Program } from '../gpu/program.ts';
+import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import type { Activation } from '../nn/mlp.ts';
+import { Adam } from '../nn/adam.ts';
+import type { Activation, ParameterGradient } from '../nn/mlp.ts';
 import type { NamedArray, Parameters } from '../nn/parameters.ts';
+import type { TargetNetwork } from '../nn/target-network.ts';
 import type { ActingContext, BehaviourPolicy, ExplorationOptions } from '../rl/behaviour-policy.ts';
 import type { Policy } from '../rl/policy.ts';
 import type { ReplayBuffer } from '../rl/replay-buffer.ts';
@@ -80,6 +82,65 @@ export interface Algorithm {
    * @throws Error if an array is missing or has another size.
    */
   restore(arrays: ReadonlyMap<string, Float32Array>): void;
+}
+
+/** Quantities that a run watches for NaN and infinity, by the names in which it reports them. */
+export const LEARNER_FAULTS = ['critic loss', 'q', 'policy'] as const;
+
+/** A network under gradient descent: its parameters, what computes their gradient, and what follows it. */
+export interface TrainedNetwork {
+  readonly parameters: Parameters;
+  /** Fills `gradient`. */
+  readonly program: Program;
+  readonly gradient: ParameterGradient;
+  readonly target?: TargetNetwork;
+}
+
+/** The parts of which every learner's update is made. */
+export interface LearnerParts {
+  readonly faults: Faults;
+  readonly critic: TrainedNetwork;
+  readonly actor: TrainedNetwork;
+  /** Before the gradients: temperature, minibatch. */
+  readonly begin: readonly (Dispatch | Program)[];
+  /** After both networks have moved, where both do. */
+  readonly end?: readonly Dispatch[];
+  readonly temperature: Tensor;
+}
+
+/** One update in the order of Algorithm 1, with Adam on both networks, and the state that it changes. */
+export function assemble(
+  gpu: Gpu,
+  { clock, members }: Pick<LearnerContext, 'clock' | 'members'>,
+  options: LearnerOptions,
+  parts: LearnerParts,
+): { readonly update: Algorithm['update']; readonly state: LearnerState } {
+  const { faults, critic, actor, begin, end = [], temperature } = parts;
+  const rates = (rate: number) => new Array<number>(members).fill(rate);
+  const criticAdam = new Adam(gpu, critic.parameters, critic.gradient, clock, faults, {
+    learningRate: rates(options.criticLearningRate),
+    counts: 'updates',
+  });
+  const actorAdam = new Adam(gpu, actor.parameters, actor.gradient, clock, faults, {
+    learningRate: rates(options.policyLearningRate),
+    counts: 'policyUpdates',
+  });
+  const targets = [critic, actor].flatMap(({ target }) => (target ? [target.update] : []));
+  const middle =
+    options.updateOrder === 'simultaneous'
+      ? [critic.program, actor.program, criticAdam.step, actorAdam.step]
+      : [critic.program, criticAdam.step, actor.program, actorAdam.step];
+  const kept = ({ parameters, target }: TrainedNetwork, adam: Adam) => ({
+    parameters,
+    tensors: [parameters.tensor, ...(target ? [target.mlp.parameters.tensor] : []), adam.mean, adam.square],
+  });
+  return {
+    update: {
+      critic: program('update.critic', [...begin, critic.program, criticAdam.step, ...targets]),
+      both: program('update.both', [...begin, ...middle, ...end, ...targets]),
+    },
+    state: new LearnerState(gpu, [kept(critic, criticAdam), kept(actor, actorAdam)], [temperature]),
+  };
 }
 
 /** The tensors of a learner that a checkpoint keeps: those laid out like a network's parameters, and plain ones. */

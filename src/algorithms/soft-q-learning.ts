@@ -2,9 +2,9 @@ import { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import { Adam } from '../nn/adam.ts';
 import type { NamedArray } from '../nn/parameters.ts';
 import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
+import { squash } from '../rl/policy.ts';
 import { Proposal, type ProposalKind } from '../rl/proposal.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
 import { SamplingNetwork } from '../rl/sampling-network.ts';
@@ -12,8 +12,10 @@ import { SoftQFunction } from '../rl/soft-q-function.ts';
 import { Temperature } from '../rl/temperature.ts';
 import { Svgd, type BandwidthRule, type SteinKind } from '../svgd/svgd.ts';
 import {
+  assemble,
   criticMetrics,
-  LearnerState,
+  LEARNER_FAULTS,
+  type LearnerState,
   type Algorithm,
   type LearnerContext,
   type LearnerOptions,
@@ -38,9 +40,6 @@ export interface SoftQLearningOptions extends LearnerOptions {
   readonly bandwidthFloor: number;
   readonly repulsion: boolean;
 }
-
-/** Quantities that a run watches for NaN and infinity, by the names in which it reports them. */
-const WATCHED = ['critic loss', 'q', 'policy'] as const;
 
 /**
  * Soft Q-learning: Algorithm 1 of Haarnoja et al. (2017), "Reinforcement Learning with Deep Energy-Based Policies".
@@ -70,7 +69,7 @@ export class SoftQLearning implements Algorithm {
     this.#options = options;
     const widths = { observationSize, actionSize, hidden, activation, members };
     const targetUpdate = { tau: options.targetTau, interval: options.targetInterval };
-    this.faults = new Faults(gpu, WATCHED);
+    this.faults = new Faults(gpu, LEARNER_FAULTS);
     this.softQ = new SoftQFunction(gpu, widths, targetUpdate, clock, this.faults);
     this.samplingNetwork = new SamplingNetwork(gpu, { ...widths, latentSize }, clock, seeds);
     this.svgd = new Svgd(gpu, {
@@ -92,41 +91,14 @@ export class SoftQLearning implements Algorithm {
     const perState = (label: string) => gpu.tensor(label, [members, batchSize]);
     const critic = this.#criticGradient(perState('softValue'), perState('tdTarget'), perState('criticLoss'));
     const actor = this.#actorGradient();
-    const rates = (rate: number) => new Array<number>(members).fill(rate);
-    const q = this.softQ.mlp.parameters;
-    const policy = this.samplingNetwork.mlp.parameters;
-    const criticAdam = new Adam(gpu, q, critic.gradient, clock, this.faults, {
-      learningRate: rates(options.criticLearningRate),
-      counts: 'updates',
-    });
-    const actorAdam = new Adam(gpu, policy, actor.gradient, clock, this.faults, {
-      learningRate: rates(options.policyLearningRate),
-      counts: 'policyUpdates',
-    });
-
+    const q = { parameters: this.softQ.mlp.parameters, ...critic, target: this.softQ.target };
+    const policy = { parameters: this.samplingNetwork.mlp.parameters, ...actor };
     const begin = [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)];
-    const { update: target } = this.softQ.target;
-    this.update = {
-      critic: program('update.critic', [...begin, critic.program, criticAdam.step, target]),
-      both: program(
-        'update.both',
-        options.updateOrder === 'simultaneous'
-          ? [...begin, critic.program, actor.program, criticAdam.step, actorAdam.step, target]
-          : [...begin, critic.program, criticAdam.step, actor.program, actorAdam.step, target],
-      ),
-    };
+    const learner = { faults: this.faults, critic: q, actor: policy, begin, temperature: this.temperature };
+    const { update, state } = assemble(gpu, context, options, learner);
+    this.update = update;
+    this.#state = state;
     this.metrics = this.#metrics(critic);
-    this.#state = new LearnerState(
-      gpu,
-      [
-        {
-          parameters: q,
-          tensors: [q.tensor, this.softQ.target.mlp.parameters.tensor, criticAdam.mean, criticAdam.square],
-        },
-        { parameters: policy, tensors: [policy.tensor, actorAdam.mean, actorAdam.square] },
-      ],
-      [this.temperature],
-    );
   }
 
   /** The sampling network: what is learned besides Q. */
@@ -162,20 +134,20 @@ export class SoftQLearning implements Algorithm {
       use: 'particles',
     }); //                                                                      u = f(xi; s), ((M + K) B, A)
     const q = softQ.actionGradient(fixedParticles * states); //                 dQ/da, (M B, S + A)
-    const actions = draw.pass.gradTensor('actions', actionSize); //             a = tanh u
+    const { actions, dispatch } = squash(this.#gpu, 'particles', samplingNetwork.spec, {
+      ...draw,
+      observation: batch.observation,
+      states,
+      particles: fixedParticles + updatedParticles,
+      stateAction: q.stateAction,
+      criticParticles: fixedParticles,
+    }); //                                                                      a = tanh u
     const outputGrad = draw.pass.gradTensor('outputGrad', actionSize); //       -phi / (B K)
     const rows = { firstRow: fixedParticles * states, rows: updatedParticles * states };
     const gradient = draw.pass.parameterGradient(rows.rows);
-    const squash = {
-      observation: batch.observation,
-      actions,
-      stateAction: q.stateAction,
-      states,
-      fixedParticles,
-    };
     const steps = program('actor', [
       draw.program,
-      samplingNetwork.squash(draw, squash),
+      dispatch,
       q.program,
       svgd.direction({
         preTanh: draw.preTanh,

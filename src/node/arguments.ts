@@ -21,7 +21,7 @@ export function parseSetting(key: string, text: string): unknown {
   const like = DEFAULTS[key as SettingName];
   if (Array.isArray(like)) return text.split(',').map((part) => parseNumber(part));
   if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (key === 'finalTemperature' && text === 'null') return null;
+  if (text === 'null') return null;
   return typeof like === 'string' ? text : parseNumber(text);
 }
 

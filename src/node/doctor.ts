@@ -2,7 +2,7 @@ import { Clock } from '../gpu/clock.ts';
 import { Gpu } from '../gpu/gpu.ts';
 import { program } from '../gpu/program.ts';
 import { random, uniform } from '../gpu/random.ts';
-import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded } from '../gpu/tensor.ts';
 import { Mlp } from '../nn/mlp.ts';
 import { Svgd } from '../svgd/svgd.ts';
@@ -349,7 +349,10 @@ async function softValueUpTo(gpu: Gpu, largestQ: number, suffix: string): Promis
   const reward = numbers(302, states);
   const terminated = numbers(303, states).map((value) => (value > 0.5 ? 1 : 0));
   const [value, target] = [gpu.tensor('doctor.value', [states]), gpu.tensor('doctor.target', [states])];
-  const kernel = gpu.kernel('rl/td_target.wgsl').bind(
+  const constants = {
+    ESTIMATOR: constantFor(constantsOf(shaderSource('rl/td_target.wgsl')), 'log-mean-exp'),
+  };
+  const kernel = gpu.kernel('rl/td_target.wgsl', { constants }).bind(
     {
       q_values: gpu.tensorOf('doctor.q', padRows([...q].map((one) => [one]))),
       log_density: gpu.tensorOf('doctor.density', density),
@@ -359,7 +362,17 @@ async function softValueUpTo(gpu: Gpu, largestQ: number, suffix: string): Promis
       value,
       td_target: target,
     },
-    { threads: [states, 1], params: { states, particles, discount, reward_scale: 1 } },
+    {
+      threads: [states, 1],
+      params: {
+        states,
+        particles,
+        state_stride: particles,
+        particle_stride: 1,
+        discount,
+        reward_scale: 1,
+      },
+    },
   );
   await gpu.run(program('doctor.softValue', [kernel]));
   const values = chunks([...q], particles).map((row, state) => {

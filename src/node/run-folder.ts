@@ -29,11 +29,12 @@ export class RunFolder {
   }
 
   /**
-   * A new folder `<parent>/<environment>-<preset>-s<seed>-<n>` with the first free n; nothing is ever overwritten.
+   * A new folder `<parent>/<environment>[-<algorithm>]-<preset>-s<seed>-<n>` with the first free n; nothing is ever overwritten.
    * @throws UsageError if the parent cannot be written.
    */
   static async create(parent: string, config: Config): Promise<RunFolder> {
-    const name = `${config.environment}-${config.preset}-s${config.seed}`;
+    const learner = config.algorithm === 'soft-q' ? '' : `-${config.algorithm}`;
+    const name = `${config.environment}${learner}-${config.preset}-s${config.seed}`;
     try {
       await mkdir(parent, { recursive: true });
       for (let n = 1; ; n++) {

@@ -7,6 +7,7 @@ import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Adam } from '../nn/adam.ts';
 import type { ParameterGradient } from '../nn/mlp.ts';
 import type { Parameters } from '../nn/parameters.ts';
+import { squash } from '../rl/policy.ts';
 import { Proposal } from '../rl/proposal.ts';
 import { ReplayBuffer } from '../rl/replay-buffer.ts';
 import { SamplingNetwork, type NetworkDraw } from '../rl/sampling-network.ts';
@@ -220,7 +221,7 @@ interface Particles {
 
 /** Draws with the file's noise, (B, particles, latent) with the fixed ones first, in place of the network's own. */
 async function drawParticles(update: Update, xi: number[][][], fixed: number): Promise<Particles> {
-  const { gpu, file, softQ, samplingNetwork, states, observationSize, actionSize, latentSize } = update;
+  const { gpu, file, softQ, samplingNetwork, states, observationSize, latentSize } = update;
   const particles = xi[0]!.length;
   const s = chunks(file.numbers(['s'], [states, observationSize]), observationSize);
   const observation = gpu.tensorOf('vectors.s', Float32Array.from(s.flat()));
@@ -232,14 +233,16 @@ async function drawParticles(update: Update, xi: number[][][], fixed: number): P
   });
   const rows = Array.from({ length: particles }, (_, p) => s.map((state, b) => [...state, ...xi[b]![p]!]));
   gpu.write(draw.pass.input, padRows(observationSize + latentSize, rows.flat()));
-  const actions = draw.pass.gradTensor('actions', actionSize);
   const gradient = softQ.actionGradient(fixed * states);
-  const { stateAction } = gradient;
-  await gpu.run(
-    draw.pass.forward(),
-    samplingNetwork.squash(draw, { observation, actions, stateAction, states, fixedParticles: fixed }),
-    gradient.program,
-  );
+  const { actions, dispatch } = squash(gpu, 'vectors', samplingNetwork.spec, {
+    ...draw,
+    observation,
+    states,
+    particles,
+    stateAction: gradient.stateAction,
+    criticParticles: fixed,
+  });
+  await gpu.run(draw.pass.forward(), program('squash', [dispatch]), gradient.program);
   return { draw, actions, gradient, fixed, updated: particles - fixed };
 }
 

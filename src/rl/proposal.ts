@@ -4,7 +4,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import type { SamplingNetwork } from './sampling-network.ts';
+import type { Policy } from './policy.ts';
+import type { NextActions } from './soft-q-function.ts';
 
 /**
  * Where the actions of the soft value's importance sample come from (eq. 10):
@@ -29,18 +30,19 @@ export interface ProposalOptions {
   readonly clock: Clock;
   readonly seeds: Tensor;
   /** Where the policy's half of `mixture` comes from, and h, the deviation of its perturbation in u. */
-  readonly policy: SamplingNetwork;
+  readonly policy: Policy;
   readonly mixtureSpread: number;
 }
 
 const KINDS = constantsOf(shaderSource('rl/propose_uniform.wgsl'));
 
 /** Kv actions per next state with their log densities, written as rows [s', a] for the target network. */
-export class Proposal {
+export class Proposal implements NextActions {
   /** (R, B * Kv, padded(S + A)) */
   readonly rows: Tensor;
   /** log q(a_k | s'), (R, B * Kv) */
   readonly logDensity: Tensor;
+  readonly order = 'state-major';
   readonly program: Program;
 
   /** @throws UsageError if `mixture` is asked for with an odd number of particles. */

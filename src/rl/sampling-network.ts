@@ -1,12 +1,9 @@
 import type { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { program, type Program } from '../gpu/program.ts';
-import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
-import { padded, type Tensor } from '../gpu/tensor.ts';
+import { program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
-import type { Draw, DrawOptions, NoiseSource, Policy } from './policy.ts';
-
-const STREAMS = constantsOf(shaderSource('common/random.wgsl'));
+import { drawNoise, type Draw, type DrawOptions, type NoiseSource, type Policy } from './policy.ts';
 
 /** Widths of the sampling network. */
 export interface SamplingNetworkSpec {
@@ -33,14 +30,15 @@ export class SamplingNetwork implements Policy {
   readonly #clock: Clock;
   readonly #seeds: Tensor;
 
-  constructor(gpu: Gpu, spec: SamplingNetworkSpec, clock: Clock, seeds: Tensor) {
+  /** @param network An existing network to draw with, a target network's say, instead of a new one. */
+  constructor(gpu: Gpu, spec: SamplingNetworkSpec, clock: Clock, seeds: Tensor, network?: Mlp) {
     this.#gpu = gpu;
     this.#clock = clock;
     this.#seeds = seeds;
     this.spec = spec;
     const { observationSize, actionSize, latentSize, hidden, activation, members } = spec;
     const sizes = { inputSize: observationSize + latentSize, hidden, outputSize: actionSize, activation };
-    this.mlp = new Mlp(gpu, 'policy', sizes, members);
+    this.mlp = network ?? new Mlp(gpu, 'policy', sizes, members);
   }
 
   draw(
@@ -48,61 +46,15 @@ export class SamplingNetwork implements Policy {
     options: DrawOptions,
     source: NoiseSource = { clock: this.#clock, seeds: this.#seeds },
   ): NetworkDraw {
-    const { observation, states, particles, use } = options;
-    const { observationSize, latentSize, members } = this.spec;
-    const rows = states * particles;
-    const pass = this.mlp.pass(label, rows);
-    const input = this.#gpu.kernel('rl/sampling_input.wgsl').bind(
-      { clock: source.clock.tensor, seeds: source.seeds, observation, rows: pass.input },
-      {
-        threads: [rows, members],
-        params: {
-          states,
-          rows,
-          observation_size: observationSize,
-          latent_size: latentSize,
-          stride: padded(observationSize + latentSize),
-          stream: constantFor(STREAMS, `stream-${use}`),
-          of_iteration: use === 'act' || use === 'evaluation' ? 1 : 0,
-        },
-        label: `${label}.noise`,
-      },
+    const { observationSize, latentSize } = this.spec;
+    const pass = this.mlp.pass(label, options.states * options.particles);
+    const input = drawNoise(
+      this.#gpu,
+      `${label}.noise`,
+      pass.input,
+      { ...options, observationSize, latentSize },
+      source,
     );
     return { pass, preTanh: pass.output, program: program(label, [input, pass.forward()]) };
-  }
-
-  /**
-   * Squashes a draw of particles, fixed ones first: all actions, and the critic's rows [s, a] of the fixed ones.
-   * `observation` (R, states, S), `stateAction` (R, M, states, padded(S + A)).
-   */
-  squash(
-    draw: NetworkDraw,
-    options: {
-      observation: Tensor;
-      actions: Tensor;
-      stateAction: Tensor;
-      states: number;
-      fixedParticles: number;
-    },
-  ): Program {
-    const { observation, actions, stateAction, states, fixedParticles } = options;
-    const { observationSize, actionSize, members } = this.spec;
-    return program('squash', [
-      this.#gpu.kernel('rl/squash_particles.wgsl').bind(
-        { pre_tanh: draw.preTanh, observation, actions, state_action: stateAction },
-        {
-          threads: [draw.pass.rows, members],
-          params: {
-            states,
-            fixed_particles: fixedParticles,
-            particles: draw.pass.rows / states,
-            observation_size: observationSize,
-            action_size: actionSize,
-            stride: padded(actionSize),
-            row_stride: padded(observationSize + actionSize),
-          },
-        },
-      ),
-    ]);
   }
 }

@@ -2,10 +2,10 @@ import type { Clock } from '../gpu/clock.ts';
 import type { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
+import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Mlp, type Activation, type MlpPass, type ParameterGradient } from '../nn/mlp.ts';
 import { TargetNetwork, type TargetUpdate } from '../nn/target-network.ts';
-import type { Proposal } from './proposal.ts';
 import type { Batch } from './replay-buffer.ts';
 
 /** Widths of the critic. */
@@ -25,7 +25,24 @@ export interface BackupOptions {
   readonly rewardScale: number;
   /** alpha of each member in units of the reward before scaling, (R). */
   readonly temperature: Tensor;
+  /**
+   * `log-mean-exp`, the default: eq. 10, importance-sampled over the proposal's actions. `mean`: of Q - alpha log q, the
+   * soft value of the policy that the actions were drawn from.
+   */
+  readonly estimator?: 'log-mean-exp' | 'mean';
 }
+
+/** Actions at a minibatch's next states, for the target network to look at. */
+export interface NextActions {
+  /** Rows [s', a'], (R, B * particles, padded(S + A)). */
+  readonly rows: Tensor;
+  /** log q(a'|s') of the density that each was drawn from, (R, B * particles). */
+  readonly logDensity: Tensor;
+  /** Whether the rows of one state lie together, or those of one particle. */
+  readonly order: 'state-major' | 'particle-major';
+}
+
+const ESTIMATORS = constantsOf(shaderSource('rl/td_target.wgsl'));
 
 /** dQ/da at some actions, and the program that computes it. */
 export interface ActionGradient {
@@ -58,19 +75,22 @@ export class SoftQFunction {
     this.target = new TargetNetwork(gpu, this.mlp, clock, targetUpdate);
   }
 
-  /** Eq. 10: y = reward + discount * soft value of s' under the target network. Fills `value` and `tdTarget` (R, B). */
+  /** y = reward + discount * soft value of s' under the target network. Fills `value` and `tdTarget` (R, B). */
   tdTarget(
     batch: Batch,
-    proposal: Proposal,
+    next: NextActions,
     backup: BackupOptions,
     out: { value: Tensor; tdTarget: Tensor },
   ): Program {
-    const particles = proposal.logDensity.size / (batch.size * this.spec.members);
-    const pass = this.target.mlp.pass('q-target', batch.size * particles, proposal.rows);
-    const softValue = this.#gpu.kernel('rl/td_target.wgsl').bind(
+    const rows = next.logDensity.size / this.spec.members;
+    const particles = rows / batch.size;
+    const stateMajor = next.order === 'state-major';
+    const pass = this.target.mlp.pass('q-target', rows, next.rows);
+    const constants = { ESTIMATOR: constantFor(ESTIMATORS, backup.estimator ?? 'log-mean-exp') };
+    const softValue = this.#gpu.kernel('rl/td_target.wgsl', { constants }).bind(
       {
         q_values: pass.output,
-        log_density: proposal.logDensity,
+        log_density: next.logDensity,
         temperature: backup.temperature,
         reward: batch.reward,
         terminated: batch.terminated,
@@ -82,6 +102,8 @@ export class SoftQFunction {
         params: {
           states: batch.size,
           particles,
+          state_stride: stateMajor ? particles : 1,
+          particle_stride: stateMajor ? 1 : batch.size,
           discount: backup.discount,
           reward_scale: backup.rewardScale,
         },

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { environmentNames } from '../envs/environment.ts';
 import '../envs/multigoal.ts';
 import { UsageError } from '../gpu/errors.ts';
-import { DEFAULTS, PRESETS, type PresetName } from './presets.ts';
+import { ALGORITHM_DEFAULTS, DEFAULTS, PRESETS, type PresetName } from './presets.ts';
 import { CONFIG_ENTRIES, ConfigSchema, type Config } from './settings.ts';
 
 export { CONFIG_ENTRIES, type Config };
@@ -24,7 +24,17 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
       `There is no preset '${String(name)}'; there is ${Object.keys(PRESETS).join(', ')}.`,
     );
   }
-  const result = v.safeParse(ConfigSchema, { ...DEFAULTS, ...preset.values, preset: name, ...given });
+  const algorithm = String(given['algorithm'] ?? DEFAULTS.algorithm);
+  const changes = Object.hasOwn(ALGORITHM_DEFAULTS, algorithm)
+    ? ALGORITHM_DEFAULTS[algorithm as keyof typeof ALGORITHM_DEFAULTS]
+    : {};
+  const result = v.safeParse(ConfigSchema, {
+    ...DEFAULTS,
+    ...changes,
+    ...preset.values,
+    preset: name,
+    ...given,
+  });
   if (!result.success) throw new UsageError(result.issues.map(sentence).join(' '));
   const config = result.output;
   if (!environmentNames().includes(config.environment)) {
@@ -42,6 +52,15 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
     throw new UsageError(
       `--value-particles must be even with --proposal mixture, not ${config.valueParticles}.`,
     );
+  }
+  if (config.algorithm === 'sac' && config.policyParticles % config.mixtureComponents !== 0) {
+    throw new UsageError(
+      `--policy-particles must be a multiple of --mixture-components (${config.mixtureComponents}), not ` +
+        `${config.policyParticles}: the policy gradient draws as many actions from each Gaussian.`,
+    );
+  }
+  if (config.algorithm !== 'sac' && config.targetEntropy !== null) {
+    throw new UsageError(`--target-entropy works with --algorithm sac, not ${config.algorithm}.`);
   }
   return config;
 }

@@ -18,6 +18,7 @@ export interface Preset {
 export const DEFAULTS: Config = {
   environment: 'multigoal',
   preset: 'default',
+  algorithm: 'soft-q',
   seed: 0,
   environments: 1024,
   updates: 1500,
@@ -49,9 +50,36 @@ export const DEFAULTS: Config = {
   targetTau: 0.02,
   targetInterval: 1,
   updateOrder: 'simultaneous',
+  mixtureComponents: 1,
+  policyParticles: 16,
+  targetEntropy: null,
+  temperatureLearningRate: 1e-3,
   noiseTheta: 0.15,
   noiseSigma: 0,
   checkpointEvery: 500,
+};
+
+/**
+ * What another algorithm than soft Q-learning changes in `DEFAULTS`, before a preset does. The baselines want smaller steps
+ * and more of them, and are hurt by a critic that learns alone first: it would learn the value of an untrained policy.
+ */
+export const ALGORITHM_DEFAULTS: Readonly<Record<Config['algorithm'], Partial<Config>>> = {
+  'soft-q': {},
+  sac: {
+    updates: 3000,
+    criticFirstUpdates: 0,
+    criticLearningRate: 1e-3,
+    policyLearningRate: 1e-3,
+    targetTau: 0.01,
+  },
+  ddpg: {
+    updates: 3000,
+    criticFirstUpdates: 0,
+    criticLearningRate: 1e-3,
+    policyLearningRate: 1e-3,
+    targetTau: 0.01,
+    noiseSigma: 0.2,
+  },
 };
 
 /** The presets, as changes to `DEFAULTS`. */

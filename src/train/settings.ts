@@ -35,6 +35,10 @@ const choice = <const T extends readonly string[]>(options: T, doc: string) =>
 export const CONFIG_ENTRIES = {
   environment: v.pipe(v.string(), v.description('The task to learn.')),
   preset: v.pipe(v.string(), v.description('The set of values that the others start from.')),
+  algorithm: choice(
+    ['soft-q', 'sac', 'ddpg'],
+    'What learns: soft Q-learning, or the baselines soft actor-critic and deep deterministic policy gradient.',
+  ),
   seed: v.pipe(
     v.number(),
     v.integer('must be a whole number'),
@@ -107,6 +111,16 @@ export const CONFIG_ENTRIES = {
     ['simultaneous', 'sequential'],
     'Whether the actor sees the critic as it was or as just updated.',
   ),
+  mixtureComponents: count(1, 'Squashed Gaussians that the policy of sac mixes; soft-q needs none.'),
+  policyParticles: count(
+    1,
+    'Actions per state in the policy gradient of sac (soft-q has particles of its own).',
+  ),
+  targetEntropy: v.pipe(
+    v.nullable(v.pipe(v.number(), v.finite('must be finite'))),
+    v.description('Entropy in nats that sac tunes its temperature to; null keeps the schedule.'),
+  ),
+  temperatureLearningRate: positive('Step of log alpha per nat of entropy too much or too little.'),
   noiseTheta: v.pipe(
     v.number(),
     v.minValue(0, 'must be at least 0'),

@@ -329,7 +329,12 @@ function configurations() {
   );
   const { environments, replayCapacity } = small;
   const presets = Object.keys(PRESETS).map((preset) => ({ preset, environments, replayCapacity }));
-  return [...choices, ...presets].map((given) => resolveConfig(given));
+  const baselines = [
+    { ...small, algorithm: 'ddpg' },
+    { ...small, algorithm: 'sac', targetEntropy: 0.5 },
+    { ...small, algorithm: 'sac', mixtureComponents: 4 },
+  ];
+  return [...choices, ...presets, ...baselines].map((given) => resolveConfig(given));
 }
 
 test('a warning of the compiler is seen', async () => {

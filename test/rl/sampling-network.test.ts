@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { Clock } from '../../src/gpu/clock.ts';
+import { program } from '../../src/gpu/program.ts';
 import { padded } from '../../src/gpu/tensor.ts';
 import { act } from '../../src/rl/behaviour-policy.ts';
-import type { NoiseUse } from '../../src/rl/policy.ts';
+import { squash, type NoiseUse } from '../../src/rl/policy.ts';
 import { SamplingNetwork } from '../../src/rl/sampling-network.ts';
 import { mlpForward } from '../oracles/mlp.ts';
 import { Draws, randomBits, uniform } from '../oracles/random.ts';
@@ -146,13 +147,11 @@ describe('SamplingNetwork', () => {
       Float32Array.from(new Draws(1).normals(members * states * observationSize)),
     );
     const draw = network.draw('particles', { observation, states, particles, use: 'particles' });
-    const actions = draw.pass.gradTensor('actions', actionSize);
     const width = observationSize + actionSize;
     const stateAction = gpu.tensor('rows', [members, fixedParticles * states, padded(width)]);
-    await gpu.run(
-      draw.program,
-      network.squash(draw, { observation, actions, stateAction, states, fixedParticles }),
-    );
+    const shape = { observation, states, particles, stateAction, criticParticles: fixedParticles };
+    const { actions, dispatch } = squash(gpu, 'test', network.spec, { ...draw, ...shape });
+    await gpu.run(draw.program, program('squash', [dispatch]));
     const s = await gpu.read(observation);
     const u = unpadRows(await gpu.read(draw.preTanh), actionSize);
     const a = unpadRows(await gpu.read(actions), actionSize);

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Clock } from '../../src/gpu/clock.ts';
 import { Faults } from '../../src/gpu/faults.ts';
 import { program } from '../../src/gpu/program.ts';
+import { constantFor, constantsOf, shaderSource } from '../../src/gpu/shader.ts';
 import { padded } from '../../src/gpu/tensor.ts';
 import { Proposal } from '../../src/rl/proposal.ts';
 import { ReplayBuffer } from '../../src/rl/replay-buffer.ts';
@@ -21,8 +22,15 @@ const ALPHAS = [10, 5, 3];
 const REWARD_SCALE = 0.1;
 const DISCOUNT = 0.99;
 
+const ESTIMATORS = constantsOf(shaderSource('rl/td_target.wgsl'));
+
 /** V and y of given Q values and log densities, (members, states, Kv), with everything else drawn. */
-async function backedUp(q: number[][][], logDensity: number[][][], alphas = ALPHAS) {
+async function backedUp(
+  q: number[][][],
+  logDensity: number[][][],
+  alphas = ALPHAS,
+  estimator: 'log-mean-exp' | 'mean' = 'log-mean-exp',
+) {
   const gpu = gpuOf();
   const [members, states, particles] = [q.length, q[0]!.length, q[0]![0]!.length];
   const draws = new Draws(6);
@@ -30,7 +38,8 @@ async function backedUp(q: number[][][], logDensity: number[][][], alphas = ALPH
   const terminated = reward.map((_, i) => Number(i % 3 === 1));
   const value = gpu.tensor('value', [members, states]);
   const target = gpu.tensor('target', [members, states]);
-  const dispatch = gpu.kernel('rl/td_target.wgsl').bind(
+  const constants = { ESTIMATOR: constantFor(ESTIMATORS, estimator) };
+  const dispatch = gpu.kernel('rl/td_target.wgsl', { constants }).bind(
     {
       // A NaN in the padding must not matter: only the first of four is the value.
       q_values: gpu.tensorOf('q', Float32Array.from(q.flat(2).flatMap((one) => [one, NaN, NaN, NaN]))),
@@ -43,7 +52,14 @@ async function backedUp(q: number[][][], logDensity: number[][][], alphas = ALPH
     },
     {
       threads: [states, members],
-      params: { states, particles, discount: DISCOUNT, reward_scale: REWARD_SCALE },
+      params: {
+        states,
+        particles,
+        state_stride: particles,
+        particle_stride: 1,
+        discount: DISCOUNT,
+        reward_scale: REWARD_SCALE,
+      },
     },
   );
   await gpu.run(program('backup', [dispatch]));
