@@ -4,7 +4,7 @@
 const OBSERVATION_SIZE = 2u;
 const ACTION_SIZE = 2u;
 const STATE_SIZE = 2u;
-const MAX_EPISODE_STEPS = 30u;
+const MAX_EPISODE_STEPS = 30u; // #tunable
 const MOST_GOALS = 8u;
 
 struct EnvParams {
