@@ -1,10 +1,11 @@
 // The 2-D multi-goal task (section 5.1; constants of the released code): a point moves with velocity a in [-1, 1]^2,
 //   s' = clip(s + clip(a) + noise),  r = -action_cost |a|^2 - distance_cost min_g |s' - g|^2 + goal_reward [arrived],
 //   arrived = min_g |s' - g|^2 < goal_radius^2, which ends the episode.
+// #import common/point_mass.wgsl
 const OBSERVATION_SIZE = 2u;
 const ACTION_SIZE = 2u;
 const STATE_SIZE = 2u;
-const MAX_EPISODE_STEPS = 30u;
+const MAX_EPISODE_STEPS = 30u; // #tunable
 const MOST_GOALS = 8u;
 
 struct EnvParams {
@@ -21,25 +22,9 @@ struct EnvParams {
 
 @group(0) @binding(1) var<uniform> env_params: EnvParams;
 
-fn clipped(position: vec2f) -> vec2f {
-  return clamp(position, vec2f(-env_params.bound), vec2f(env_params.bound));
-}
-
-fn place(position: vec2f) {
-  state_store(0u, position.x);
-  state_store(1u, position.y);
-}
-
-fn env_reset() {
-  place(clipped(env_params.start_spread * normal_pair(env_random(0u).xy)));
-}
-
 fn env_step() -> StepResult {
-  let velocity = clamp(vec2f(action(0u), action(1u)), vec2f(-1.0), vec2f(1.0));
-  var position = vec2f(state_load(0u), state_load(1u)) + velocity;
-  if (env_params.noise > 0.0) { position += env_params.noise * normal_pair(env_random(0u).xy); }
-  position = clipped(position);
-  place(position);
+  let velocity = chosen_velocity();
+  let position = travel(velocity);
   var nearest = 1e30;
   for (var g = 0u; g < min(env_params.goal_count, MOST_GOALS); g++) {
     let offset = position - env_params.goals[g].xy;
@@ -48,9 +33,4 @@ fn env_step() -> StepResult {
   let arrived = nearest < env_params.goal_radius * env_params.goal_radius;
   let cost = env_params.action_cost * dot(velocity, velocity) + env_params.distance_cost * nearest;
   return StepResult(select(0.0, env_params.goal_reward, arrived) - cost, arrived);
-}
-
-fn env_observe() {
-  observe(0u, state_load(0u));
-  observe(1u, state_load(1u));
 }

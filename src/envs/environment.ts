@@ -15,6 +15,18 @@ export interface EnvSpec {
 /** Values of `struct EnvParams` by field name; arrays of vec4f take their numbers flat. */
 export type EnvParams = Readonly<Record<string, number | readonly number[]>>;
 
+/** What a task in the plane looks like, for figures. Positions are the observation's two numbers. */
+export interface TaskPlane {
+  /** Half the side of the square in which the task takes place. */
+  readonly bound: number;
+  /** (goals, 2), in the order of the environment's `outcomes`. */
+  readonly goals: readonly (readonly [number, number])[];
+  /** Distance from a goal within which an episode's end counts as that goal's. */
+  readonly goalRadius: number;
+  /** The reward of standing still at a position, in raw units. */
+  readonly rewardAt: (x: number, y: number) => number;
+}
+
 /** An environment as it is registered. */
 export interface Environment {
   readonly spec: EnvSpec;
@@ -25,8 +37,10 @@ export interface Environment {
   readonly defaultParams: EnvParams;
   /** Names of the ways in which an episode may end well, if the task tells several apart: goals, exits. */
   readonly outcomes?: readonly string[];
-  /** Which of `outcomes` the last observation of a terminated episode belongs to; null for none. */
+  /** Which of `outcomes` the last observation of an episode belongs to; null for none. */
   readonly outcomeOf?: (lastObservation: readonly number[]) => number | null;
+  /** Of tasks in the plane. */
+  readonly plane?: TaskPlane;
 }
 
 const registry = new Map<string, Environment>();
@@ -34,8 +48,8 @@ const registry = new Map<string, Environment>();
 /**
  * Makes an environment known under `name`. `wgsl` is a module with the constants OBSERVATION_SIZE, ACTION_SIZE,
  * STATE_SIZE, MAX_EPISODE_STEPS and the functions env_reset, env_step and env_observe, which may call what
- * `shaders/vector_env/interface.wgsl` offers; sizes are read from the text. If it declares `struct EnvParams`,
- * `defaultParams` gives its values.
+ * `shaders/vector_env/interface.wgsl` offers; sizes are read from the text. `// #tunable` behind MAX_EPISODE_STEPS lets
+ * a VectorEnv choose another limit. If it declares `struct EnvParams`, `defaultParams` gives its values.
  * @throws Error if the name is taken or a constant is missing.
  */
 export function registerEnvironment(environment: {
@@ -44,8 +58,9 @@ export function registerEnvironment(environment: {
   readonly defaultParams?: EnvParams;
   readonly outcomes?: readonly string[];
   readonly outcomeOf?: (lastObservation: readonly number[]) => number | null;
+  readonly plane?: TaskPlane;
 }): Environment {
-  const { name, wgsl, defaultParams = {}, outcomes, outcomeOf } = environment;
+  const { name, wgsl, defaultParams = {}, outcomes, outcomeOf, plane } = environment;
   if (registry.has(name)) throw new Error(`An environment '${name}' is registered already.`);
   const constants = constantsOf(wgsl);
   const size = (constant: string) => {
@@ -66,6 +81,7 @@ export function registerEnvironment(environment: {
     defaultParams,
     ...(outcomes && { outcomes }),
     ...(outcomeOf && { outcomeOf }),
+    ...(plane && { plane }),
   };
   registry.set(name, registered);
   return registered;

@@ -9,6 +9,9 @@ export const MULTIGOAL_GOALS: readonly (readonly [number, number])[] = [
   [0, -5],
 ];
 
+/** What the goals are called, in their order. */
+export const MULTIGOAL_OUTCOMES: readonly string[] = ['right', 'left', 'up', 'down'];
+
 /** Half the side of the square in which the point moves. */
 export const MULTIGOAL_BOUND = 7;
 
@@ -32,14 +35,25 @@ export const multigoal = registerEnvironment({
   name: 'multigoal',
   wgsl: shaderSource('envs/multigoal.wgsl'),
   defaultParams: defaults,
-  outcomes: ['right', 'left', 'up', 'down'],
+  outcomes: MULTIGOAL_OUTCOMES,
   outcomeOf: goalReached,
+  plane: {
+    bound: MULTIGOAL_BOUND,
+    goals: MULTIGOAL_GOALS,
+    goalRadius: MULTIGOAL_RADIUS,
+    rewardAt,
+  },
 });
 
-/** The goal within whose radius `position` lies, as an index of `MULTIGOAL_GOALS`, or null. */
+/** The goal at which an episode has arrived at `position`, as an index of `MULTIGOAL_GOALS`, or null. */
 export function goalReached(position: ArrayLike<number>): number | null {
+  return goalWithin(MULTIGOAL_RADIUS, position);
+}
+
+/** The first goal less than `radius` from `position`, as an index of `MULTIGOAL_GOALS`, or null. */
+export function goalWithin(radius: number, position: ArrayLike<number>): number | null {
   const index = MULTIGOAL_GOALS.findIndex(
-    ([x, y]) => (position[0]! - x) ** 2 + (position[1]! - y) ** 2 < MULTIGOAL_RADIUS ** 2,
+    ([x, y]) => (position[0]! - x) ** 2 + (position[1]! - y) ** 2 < radius ** 2,
   );
   return index < 0 ? null : index;
 }

@@ -22,6 +22,8 @@ export interface VectorEnvOptions {
   readonly seeds: Tensor;
   readonly clock: Clock;
   readonly params?: EnvParams;
+  /** In place of the environment's own limit, an integer of at least 1; `reset` and `step` throw unless the module marks it `// #tunable`. */
+  readonly maxEpisodeSteps?: number;
 }
 
 const EPISODE = constantsOf(shaderSource('vector_env/step.wgsl'));
@@ -31,6 +33,7 @@ const EPISODE = constantsOf(shaderSource('vector_env/step.wgsl'));
  * (Gymnasium's SAME_STEP); the recorded transition holds the real next observation.
  */
 export class VectorEnv {
+  /** The environment's, with the time limit that holds here. */
   readonly spec: EnvSpec;
   readonly environments: number;
   readonly members: number;
@@ -47,14 +50,16 @@ export class VectorEnv {
   readonly #gpu: Gpu;
   readonly #environment: Environment;
   readonly #options: VectorEnvOptions;
+  readonly #tunables: Readonly<Record<string, number>>;
 
   constructor(gpu: Gpu, environment: Environment, options: VectorEnvOptions) {
-    const { environments, members } = options;
+    const { environments, members, maxEpisodeSteps } = options;
     const { spec, stateSize } = environment;
     this.#gpu = gpu;
     this.#environment = environment;
     this.#options = options;
-    this.spec = spec;
+    this.#tunables = maxEpisodeSteps === undefined ? {} : { MAX_EPISODE_STEPS: maxEpisodeSteps };
+    this.spec = { ...spec, ...(maxEpisodeSteps !== undefined && { maxEpisodeSteps }) };
     this.environments = environments;
     this.members = members;
     this.observation = gpu.tensor('env.observation', [members, environments, spec.observationSize]);
@@ -70,16 +75,21 @@ export class VectorEnv {
   reset(): Program {
     const { seeds, clock } = this.#options;
     return program('env.reset', [
-      this.#gpu.kernel('vector_env/reset.wgsl', { slots: { env: this.#environment.module } }).bind(
-        {
-          ...(this.params && { env_params: this.params }),
-          clock: clock.tensor,
-          seeds,
-          state: this.state,
-          observation: this.observation,
-        },
-        { threads: [this.environments, this.members], params: { environments: this.environments } },
-      ),
+      this.#gpu
+        .kernel('vector_env/reset.wgsl', {
+          slots: { env: this.#environment.module },
+          tunables: this.#tunables,
+        })
+        .bind(
+          {
+            ...(this.params && { env_params: this.params }),
+            clock: clock.tensor,
+            seeds,
+            state: this.state,
+            observation: this.observation,
+          },
+          { threads: [this.environments, this.members], params: { environments: this.environments } },
+        ),
     ]);
   }
 
@@ -88,7 +98,10 @@ export class VectorEnv {
     const { seeds, clock } = this.#options;
     return program('env.step', [
       this.#gpu
-        .kernel('vector_env/step.wgsl', { slots: { env: this.#environment.module, sink: sink.module } })
+        .kernel('vector_env/step.wgsl', {
+          slots: { env: this.#environment.module, sink: sink.module },
+          tunables: this.#tunables,
+        })
         .bind(
           {
             ...(this.params && { env_params: this.params }),

@@ -1,4 +1,5 @@
-import { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS, rewardAt } from '../envs/multigoal.ts';
+import { environmentOf } from '../envs/environment.ts';
+import { UsageError } from '../gpu/errors.ts';
 import { figure1, type Figure1Data } from '../report/figure1.ts';
 import type { Config } from '../train/config.ts';
 import type { Evaluation, Evaluator, Rollout } from '../train/evaluator.ts';
@@ -18,6 +19,7 @@ const TRAJECTORIES = 60;
 /**
  * The paper's Figure 1 for a trained policy, as an SVG text: trajectories over the reward's level curves, and the
  * soft Q-function over the actions of three states with actions sampled there.
+ * @throws UsageError for an environment that is not a task in the plane.
  */
 export async function drawFigure1(
   evaluator: Evaluator,
@@ -33,6 +35,8 @@ export async function drawFigure1(
   document: Document,
 ): Promise<string> {
   const { name, config, updates, temperature, rollouts, evaluation } = run;
+  const { plane, outcomes = [] } = environmentOf(config.environment);
+  if (!plane) throw new UsageError(`Figure 1 shows tasks in the plane, and '${config.environment}' is none.`);
   const actions = await evaluator.actionsAt(FIGURE1_STATES, ACTIONS_PER_STATE);
   const grid = range(ACTION_GRID, 1).flatMap((y) => range(ACTION_GRID, 1).map((x) => [x, y]));
   const panels: Figure1Data['panels'] = [];
@@ -45,22 +49,22 @@ export async function drawFigure1(
       actions: actions[i]! as [number, number][],
     });
   }
-  const axis = range(REWARD_GRID, MULTIGOAL_BOUND);
+  const axis = range(REWARD_GRID, plane.bound);
   const shares = evaluation.outcomeShares.map((share) => `${(100 * share).toFixed(0)} %`).join(', ');
   return figure1(
     {
       title: 'Soft Q-learning on the multi-goal task',
       caption:
         `${name}: ${updates} updates, seed ${config.seed}. Success ${(100 * evaluation.success).toFixed(1)} % of ` +
-        `${evaluation.rollouts} rollouts (${TRAJECTORIES} drawn); goals right, left, up, down: ${shares}; mean return ` +
+        `${evaluation.rollouts} rollouts (${TRAJECTORIES} drawn); goals ${outcomes.join(', ')}: ${shares}; mean return ` +
         `${evaluation.meanReturn.toFixed(0)}.`,
       temperature,
       world: {
-        low: -MULTIGOAL_BOUND,
-        high: MULTIGOAL_BOUND,
-        goals: MULTIGOAL_GOALS.map(([x, y]) => [x, y]),
-        goalRadius: MULTIGOAL_RADIUS,
-        reward: { size: REWARD_GRID, values: axis.flatMap((y) => axis.map((x) => rewardAt(x, y))) },
+        low: -plane.bound,
+        high: plane.bound,
+        goals: plane.goals.map(([x, y]) => [x, y]),
+        goalRadius: plane.goalRadius,
+        reward: { size: REWARD_GRID, values: axis.flatMap((y) => axis.map((x) => plane.rewardAt(x, y))) },
       },
       trajectories: rollouts.slice(0, TRAJECTORIES).map(({ observations, outcome }) => ({
         positions: observations as [number, number][],

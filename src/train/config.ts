@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { environmentNames } from '../envs/environment.ts';
 import '../envs/multigoal.ts';
+import '../envs/multigoal-paper.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { ALGORITHM_DEFAULTS, DEFAULTS, PRESETS, type PresetName } from './presets.ts';
 import { CONFIG_ENTRIES, ConfigSchema, type Config } from './settings.ts';

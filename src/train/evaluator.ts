@@ -24,7 +24,7 @@ export interface Rollout {
 /** What a policy does, in numbers. Rewards are the environment's own. */
 export interface Evaluation {
   readonly rollouts: number;
-  /** Share of episodes that ended by the task's own rule rather than by the time limit. */
+  /** Share of episodes that ended in an outcome or, where none are named, by the task's own rule rather than the time limit. */
   readonly success: number;
   readonly meanReturn: number;
   readonly meanLength: number;
@@ -119,7 +119,7 @@ export class Evaluator {
         total += record[s + a]!;
         const terminated = record[next + s] === 1;
         if (terminated || step === maxEpisodeSteps - 1) {
-          const outcome = terminated ? (this.#environment.outcomeOf?.(observations.at(-1)!) ?? null) : null;
+          const outcome = this.#environment.outcomeOf?.(observations.at(-1)!) ?? null;
           return { observations, return: total, length: step + 1, terminated, outcome };
         }
       }
@@ -134,7 +134,9 @@ export class Evaluator {
     const outcomeShares = outcomes.map((_, i) => mean(({ outcome }) => (outcome === i ? 1 : 0)));
     return {
       rollouts: rollouts.length,
-      success: mean(({ terminated }) => (terminated ? 1 : 0)),
+      success: mean(({ terminated, outcome }) =>
+        (outcomes.length > 0 ? outcome !== null : terminated) ? 1 : 0,
+      ),
       meanReturn: mean((rollout) => rollout.return),
       meanLength: mean(({ length }) => length),
       outcomeShares,

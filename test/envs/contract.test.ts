@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { environmentNames, environmentOf, registerEnvironment } from '../../src/envs/environment.ts';
-import '../../src/envs/multigoal.ts';
+import { multigoal } from '../../src/envs/multigoal.ts';
+import '../../src/envs/multigoal-paper.ts';
 import { VectorEnv } from '../../src/envs/vector-env.ts';
 import { Clock } from '../../src/gpu/clock.ts';
 import { program } from '../../src/gpu/program.ts';
@@ -41,6 +42,9 @@ fn env_observe() {
 }`;
 registerEnvironment({ name: 'test-counter', wgsl: COUNTER });
 
+/** Environments without an end of their own: the time limit alone ends their episodes. */
+const ENDLESS = ['multigoal-paper'];
+
 const EPISODE = constantsOf(shaderSource('vector_env/step.wgsl'));
 const MEMBERS = 2;
 const ENVIRONMENTS = 7;
@@ -55,14 +59,23 @@ interface Transition {
 }
 
 /** A reset and `steps` steps in one submit, each environment under an action of its own; the ring at the end. */
-async function rollout(name: string, options: { steps: number; capacity?: number; seeds?: number[] }) {
+async function rollout(
+  name: string,
+  options: { steps: number; capacity?: number; seeds?: number[]; maxEpisodeSteps?: number },
+) {
   const gpu = gpuOf();
-  const { steps, capacity = steps * ENVIRONMENTS, seeds = [3, 4] } = options;
+  const { steps, capacity = steps * ENVIRONMENTS, seeds = [3, 4], maxEpisodeSteps } = options;
   const environment = environmentOf(name);
   const { observationSize, actionSize } = environment.spec;
   const clock = new Clock(gpu, { transitions: ENVIRONMENTS, capacity });
   const seedTensor = gpu.tensorOf('seeds', Uint32Array.from(seeds));
-  const settings = { environments: ENVIRONMENTS, members: MEMBERS, seeds: seedTensor, clock };
+  const settings = {
+    environments: ENVIRONMENTS,
+    members: MEMBERS,
+    seeds: seedTensor,
+    clock,
+    ...(maxEpisodeSteps !== undefined && { maxEpisodeSteps }),
+  };
   const env = new VectorEnv(gpu, environment, settings);
   const replay = new ReplayBuffer(gpu, { members: MEMBERS, capacity, observationSize, actionSize });
   const draws = new Draws(6);
@@ -104,6 +117,7 @@ async function rollout(name: string, options: { steps: number; capacity?: number
     observation: await gpu.read(env.observation),
     episode: await gpu.read(env.episode),
     clock: await clock.read(),
+    spec: env.spec,
   };
 }
 
@@ -151,7 +165,7 @@ describe.each(NAMES)('the environment %s', (name) => {
         expectClose([field('RETURN'), field('LAST_RETURN')], [total, last[0]!], LINEAR_ALGEBRA);
       }
     }
-    expect(seen.terminated).toBeGreaterThan(0);
+    expect(seen.terminated > 0).toBe(!ENDLESS.includes(name));
     expect(seen.truncated).toBeGreaterThan(0);
   });
 
@@ -196,6 +210,21 @@ test('an end by the task’s own rule in the step of the time limit is terminate
   expect(ends(2)).toEqual([0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
   expect(row(0, 2 * ENVIRONMENTS).nextState[0]).toBe(13);
   expect(row(0, 3 * ENVIRONMENTS).state[0]).toBe(10);
+});
+
+test('the time limit can be chosen where the environment lets it be', async () => {
+  // Environment 1 hardly moves: nothing but the limit ends its episodes.
+  const cuts = async (maxEpisodeSteps: number) => {
+    const { row, spec } = await rollout('multigoal', { steps: 33, maxEpisodeSteps });
+    const cut = Array.from({ length: 33 }, (_, t) => row(0, t * ENVIRONMENTS + 1).truncated);
+    return { cut: cut.flatMap((flag, t) => (flag === 1 ? [t + 1] : [])), limit: spec.maxEpisodeSteps };
+  };
+  expect(await cuts(9)).toEqual({ cut: [9, 18, 27], limit: 9 });
+  expect(await cuts(300)).toEqual({ cut: [], limit: 300 });
+  expect(multigoal.spec.maxEpisodeSteps).toBe(30);
+  await expect(rollout('test-counter', { steps: 1, maxEpisodeSteps: 9 })).rejects.toThrow(
+    /no tunable 'MAX_EPISODE_STEPS'/,
+  );
 });
 
 test('an environment must say its sizes and have a name of its own', () => {

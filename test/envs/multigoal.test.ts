@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { environmentOf } from '../../src/envs/environment.ts';
+import { environmentOf, type EnvParams } from '../../src/envs/environment.ts';
 import { goalReached, multigoal, MULTIGOAL_GOALS, rewardAt } from '../../src/envs/multigoal.ts';
-import { VectorEnv } from '../../src/envs/vector-env.ts';
-import { Clock } from '../../src/gpu/clock.ts';
 import { UsageError } from '../../src/gpu/errors.ts';
-import { recordSize, ReplayBuffer } from '../../src/rl/replay-buffer.ts';
+import { ReplayBuffer } from '../../src/rl/replay-buffer.ts';
 import {
   GOALS,
   levelReward,
@@ -16,50 +14,24 @@ import {
 import { Draws, normalPair, randomBits } from '../oracles/random.ts';
 import { kolmogorovSmirnov, normalDistribution } from '../oracles/statistics.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
+import {
+  environmentsOf as environmentsOn,
+  ITERATION,
+  SEEDS,
+  stepped as steppedOn,
+  type Rows,
+} from '../support/environments.ts';
 import { useGpu } from '../support/gpu.ts';
 import { NORMALS, STREAMS } from '../support/networks.ts';
 import vectors from '../vectors/env.json';
 
 const gpuOf = useGpu();
-const SEEDS = [21, 0x80000001];
-const ITERATION = 9;
-
-type Rows = number[][];
-
-function environmentsOf(environments: number, members: number, params = {}) {
+const stepped = (states: Rows[], actions: Rows[], params: EnvParams = {}) =>
+  steppedOn(gpuOf(), multigoal, states, actions, params);
+const environmentsOf = (environments: number, members: number, params: EnvParams = {}) => {
   const gpu = gpuOf();
-  const clock = new Clock(gpu);
-  clock.write({ iteration: ITERATION });
-  const seeds = gpu.tensorOf('seeds', Uint32Array.from(SEEDS.slice(0, members)));
-  return { gpu, env: new VectorEnv(gpu, multigoal, { environments, members, seeds, clock, params }) };
-}
-
-/** One step of (members, E, 2) states under actions; the records of each member. */
-async function stepped(states: Rows[], actions: Rows[], params = {}) {
-  const [members, environments] = [states.length, states[0]!.length];
-  const { gpu, env } = environmentsOf(environments, members, params);
-  const axis = (rows: Rows, d: number) => rows.map((row) => row[d]!);
-  gpu.write(env.state, Float32Array.from(states.flatMap((rows) => [...axis(rows, 0), ...axis(rows, 1)])));
-  gpu.write(env.observation, Float32Array.from(states.flat(2)));
-  const ring = new ReplayBuffer(gpu, { members, capacity: environments, observationSize: 2, actionSize: 2 });
-  await gpu.run(env.step(gpu.tensorOf('actions', Float32Array.from(actions.flat(2))), ring.sink));
-  const flat = await gpu.read(ring.ring);
-  const size = recordSize(2, 2);
-  return Array.from({ length: members }, (_, m) => {
-    const records = Array.from({ length: environments }, (__, e) => {
-      const from = (m * environments + e) * size;
-      return [...flat.subarray(from, from + size)];
-    });
-    return {
-      state: records.map((record) => record.slice(0, 2)),
-      action: records.map((record) => record.slice(2, 4)),
-      reward: records.map((record) => record[4]!),
-      nextState: records.map((record) => record.slice(5, 7)),
-      terminated: records.map((record) => record[7]!),
-      truncated: records.map((record) => record[8]!),
-    };
-  });
-}
+  return { gpu, env: environmentsOn(gpu, multigoal, { environments, members, params }) };
+};
 
 const noiseOf = (stream: string, instance: number, seed: number) => {
   const bits = randomBits(instance * 64, ITERATION, STREAMS[stream]!, seed);

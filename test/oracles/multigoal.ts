@@ -25,7 +25,8 @@ export const RESET_DEVIATION = 0.1;
 /** An episode is cut, not terminated, after this many steps. */
 export const MAX_EPISODE_STEPS = 30;
 
-function clip(value: number, limit: number): number {
+/** `value` within +-`limit`. */
+export function clip(value: number, limit: number): number {
   return Math.min(Math.max(value, -limit), limit);
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { padded } from '../../src/gpu/tensor.ts';
 import { Svgd, bandwidthDivisor, type SvgdOptions } from '../../src/svgd/svgd.ts';
+import { DEFAULTS as PRESET } from '../../src/train/presets.ts';
 import { Draws } from '../oracles/random.ts';
 import {
   lowerMedianIndex,
@@ -230,5 +231,36 @@ describe('Svgd', () => {
     const [left, right] = flat(0, 0).direction;
     expect(left).toBeLessThan(0);
     expect(right).toBeGreaterThan(0);
+  });
+
+  /** The largest direction of particles across the box, where the fixed ones follow exp(Q / alpha) with Q = 8 a. */
+  async function directionAtStationarity(kind: SteinKind): Promise<number> {
+    const [fixedParticles, updatedParticles, slope] = [400, 15, 8];
+    const rate = slope / (ALPHAS[0]! * REWARD_SCALE);
+    const quantile = (p: number) => Math.log(Math.exp(-rate) + p * (Math.exp(rate) - Math.exp(-rate))) / rate;
+    const fixed = Array.from({ length: fixedParticles }, (_, j) => quantile((j + 0.5) / fixedParticles));
+    const updated = Array.from(
+      { length: updatedParticles },
+      (_, i) => -0.98 + (1.96 * i) / (updatedParticles - 1),
+    );
+    const counts = { fixedParticles, updatedParticles, members: 1, states: 1, actionSize: 1 };
+    const preTanh = [[[...fixed, ...updated].map((a) => [Math.fround(Math.atanh(a))])]];
+    const slopes = [[fixed.map(() => [slope])]];
+    const result = await onGpu({ ...DEFAULTS, ...counts, kind, bandwidthFloor: 0.2 }, { preTanh, slopes }, 1);
+    return Math.max(...result(0, 0).direction.map(Math.abs));
+  }
+
+  // Stein's identity: the expected direction under its stationary density is zero everywhere. 400 quantiles stand for
+  // the expectation, to within about 1 / 400 of scores of size 8.
+  test.each([
+    ['tanh-kernel', 'tanh-kernel'],
+    ['raw', 'raw'],
+    ['the default of training', PRESET.stein],
+  ] as const)('nothing moves where the fixed particles follow exp(Q / alpha): %s', async (_, kind) => {
+    expect(await directionAtStationarity(kind)).toBeLessThan(0.02);
+  });
+
+  test('the published direction moves particles away from exp(Q / alpha)', async () => {
+    expect(await directionAtStationarity('released')).toBeGreaterThan(0.2);
   });
 });
