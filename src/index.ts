@@ -36,12 +36,44 @@ export {
   type EnvParams,
   type EnvSpec,
 } from './envs/environment.ts';
-export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
+export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_PROBES, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
 export type { Algorithm, LearnerContext, LearnerOptions, Metric } from './algorithms/algorithm.ts';
 export { Ddpg } from './algorithms/ddpg.ts';
 export { Sac, type SacOptions } from './algorithms/sac.ts';
 export { SoftQLearning, type SoftQLearningOptions } from './algorithms/soft-q-learning.ts';
+export type { Optimum } from './exact/optimum.ts';
+export { nearestNeighbourEntropy, type EntropyEstimate } from './exact/entropy.ts';
+export {
+  klFromSamples,
+  klToOptimum,
+  samplerError,
+  type Divergence,
+  type SamplerProbe,
+} from './exact/divergence.ts';
+export { actionQuadrature, logPartition, type ActionQuadrature } from './exact/quadrature.ts';
+export { energyDistance, slicedWasserstein1 } from './exact/sample-distance.ts';
+export {
+  criticError,
+  referencePairs,
+  type CriticError,
+  type EnvironmentModel,
+  type ReferencePairs,
+} from './exact/critic-error.ts';
+export {
+  gapVisits,
+  softReturnGap,
+  type SoftReturnGap,
+  type Trajectory,
+  type Visit,
+} from './exact/soft-return-gap.ts';
+export { bestSquashedGaussian, type SquashedGaussian } from './exact/squashed-gaussian.ts';
+export type { Algorithm, Metric } from './algorithms/algorithm.ts';
+export {
+  SoftQLearning,
+  type LearnerContext,
+  type SoftQLearningOptions,
+} from './algorithms/soft-q-learning.ts';
 export { resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
 export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';

@@ -15,6 +15,22 @@ export const MULTIGOAL_OUTCOMES: readonly string[] = ['right', 'left', 'up', 'do
 /** Half the side of the square in which the point moves. */
 export const MULTIGOAL_BOUND = 7;
 
+/**
+ * The nine states at which policies are compared with the optimum: the origin, half-way to each goal, and between each
+ * pair of neighbouring goals. At the origin alone the uniform policy would nearly pass for the optimum.
+ */
+export const MULTIGOAL_PROBES: readonly (readonly [number, number])[] = [
+  [0, 0],
+  [2.5, 0],
+  [-2.5, 0],
+  [0, 2.5],
+  [0, -2.5],
+  [2.5, 2.5],
+  [-2.5, 2.5],
+  [-2.5, -2.5],
+  [2.5, -2.5],
+];
+
 /** Distance from a goal at which an episode ends. */
 export const MULTIGOAL_RADIUS = 1;
 

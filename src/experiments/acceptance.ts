@@ -1,6 +1,6 @@
+import { nearestNeighbourEntropy } from '../exact/entropy.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { resolveConfig } from '../train/config.ts';
-import { nearestNeighbourEntropy } from '../train/entropy.ts';
 import { Evaluator, type Evaluation, type Rollout } from '../train/evaluator.ts';
 import { Trainer } from '../train/trainer.ts';
 
@@ -115,7 +115,7 @@ async function policyEntropy(evaluator: Evaluator, rollouts: readonly Rollout[])
   const step = visited.length / ENTROPY_SAMPLE.states;
   const states = Array.from({ length: ENTROPY_SAMPLE.states }, (_, i) => visited[Math.floor(i * step)]!);
   const actions = await evaluator.actionsAt(states, ENTROPY_SAMPLE.actions, 1);
-  return actions.reduce((sum, points) => sum + nearestNeighbourEntropy(points), 0) / states.length;
+  return actions.reduce((sum, points) => sum + nearestNeighbourEntropy(points).nats, 0) / states.length;
 }
 
 /** The first update from which every later look finds all goals covered; infinite if the last one does not. */

@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   exact: ['envs', 'gpu'],
   train: ['algorithms', 'exact', 'envs', 'physics', 'rl', 'svgd', 'nn', 'gpu'],
   report: ['train (types)'],
-  experiments: ['train', 'report', 'envs', 'gpu'],
+  experiments: ['train', 'report', 'exact', 'envs', 'gpu'],
 };
 /** The folder that may import every other, and that none may import. */
 const NODE = 'node';

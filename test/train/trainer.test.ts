@@ -2,11 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { encodeCheckpoint } from '../../src/train/checkpoint.ts';
 import { resolveConfig } from '../../src/train/config.ts';
 import { PRESETS } from '../../src/train/presets.ts';
-import { nearestNeighbourEntropy } from '../../src/train/entropy.ts';
 import { Evaluator, relativeEntropy } from '../../src/train/evaluator.ts';
 import type { MetricRow } from '../../src/train/metrics.ts';
 import { DivergenceError, METRICS_INTERVAL, Trainer } from '../../src/train/trainer.ts';
-import { Draws } from '../oracles/random.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { useGpu } from '../support/gpu.ts';
 
@@ -231,19 +229,5 @@ describe('entropies', () => {
     expect(relativeEntropy([1, 0, 0, 0])).toBe(0);
     expect(relativeEntropy([0, 0, 0, 0])).toBe(0);
     expect(relativeEntropy([0.5, 0.5, 0, 0])).toBeCloseTo(0.5, 12);
-  });
-
-  test('nearest neighbours: uniform in a box and normal, in one and two dimensions', () => {
-    const draws = new Draws(1);
-    const points = (dimension: number, draw: () => number) =>
-      Array.from({ length: 600 }, () => Array.from({ length: dimension }, draw));
-    // Standard error about 1 / sqrt(n), and a bias at the edges of a box: 0.1 nats covers both at n = 600.
-    expect(nearestNeighbourEntropy(points(1, () => 2 * draws.uniform() - 1))).toBeCloseTo(Math.log(2), 0.99);
-    expect(nearestNeighbourEntropy(points(2, () => 2 * draws.uniform() - 1))).toBeCloseTo(
-      2 * Math.log(2),
-      0.99,
-    );
-    const normal = 0.5 * Math.log(2 * Math.PI * Math.E);
-    expect(Math.abs(nearestNeighbourEntropy(points(2, () => draws.normal())) - 2 * normal)).toBeLessThan(0.1);
   });
 });
