@@ -1,7 +1,7 @@
 // How the solver's grids lie in memory: four columns side by side, so that a vec4f is four columns of one row.
 const COLUMNS_TOGETHER = 4u;
-// Points of a line that share one exponential scale; two quadruples.
-const BLOCK = 8u;
+// Points of a line that share one exponential scale: few enough that nothing that counts is lost in their range.
+const BLOCK = 8u; // #tunable
 const LOWEST = -1e30; // stands for the logarithm of nothing
 const LEAST_EXPONENT = -100.0; // exp of it is nothing in float32
 

@@ -42,7 +42,9 @@ export class MultigoalWorld {
     const flat = [all['goals']!].flat();
     const count = number('goal_count', 1);
     if (!Number.isInteger(count) || count * FLOATS_PER_GOAL > flat.length)
-      throw new UsageError(`multigoal's parameter 'goals' must hold four numbers for each of ${count} goals.`);
+      throw new UsageError(
+        `multigoal's parameter 'goals' must hold four numbers for each of ${count} goals.`,
+      );
     this.goals = Array.from({ length: count }, (_, g): Point => [
       flat[FLOATS_PER_GOAL * g]!,
       flat[FLOATS_PER_GOAL * g + 1]!,

@@ -32,7 +32,10 @@ interface Grid {
 
 const LAYOUT = constantsOf(shaderSource('exact/grid.wgsl'));
 const COLUMNS_TOGETHER = LAYOUT['COLUMNS_TOGETHER']!;
-const BLOCK = LAYOUT['BLOCK']!;
+/** Points of a line that share one exponential scale, at most. */
+const MOST_BLOCK = LAYOUT['BLOCK']!;
+/** Nats over which values of one such block may fall: far from the 87 at which float32 loses them. */
+const BLOCK_NATS = 40;
 const CONVOLUTION = constantsOf(shaderSource('exact/log_convolution.wgsl'));
 const CONTINUATION = constantsOf(shaderSource('exact/continuation.wgsl'));
 const BLUR = constantsOf(shaderSource('exact/blur.wgsl'));
@@ -88,7 +91,9 @@ export function reachOf(gpu: Gpu, world: MultigoalWorld, spacing: number): numbe
   const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
   const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
   const bytes = (candidate: number) =>
-    4 * (gridOf(world, candidate).extended + BLOCK) * (gridOf(world, candidate).extended + COLUMNS_TOGETHER);
+    4 *
+    (gridOf(world, candidate).extended + MOST_BLOCK) *
+    (gridOf(world, candidate).extended + COLUMNS_TOGETHER);
   if (bytes(reach) > limit) {
     let finest = Math.floor(Math.sqrt(limit / 4) / (2 * world.bound + 2));
     while (finest > LEAST_REACH && !(fits(world, finest) && bytes(finest) <= limit)) finest--;
@@ -182,12 +187,13 @@ class Level {
     this.#reached = reached;
     const { points, extended } = grid;
     const rows = gpu.tensor(`exact.rows.${reach}`, [stored(extended, points)]);
-    const taps = tapsOf(world, reach, options.temperature);
-    const tapsTensor = gpu.tensorOf(`exact.taps.${reach}`, taps.numbers);
+    const block = blockOf(world, reach, options.temperature);
+    const { numbers, logScale } = tapsOf(world, reach, options.temperature, block);
+    const along = { taps: gpu.tensorOf(`exact.taps.${reach}`, numbers), logScale, block };
     this.#backupProgram = program('backup', [
       steps,
-      integral(gpu, grid, { taps: tapsTensor, logScale: taps.logScale, lines: extended }, reached, rows),
-      integral(gpu, grid, { taps: tapsTensor, logScale: taps.logScale, lines: points }, rows, this.#backup),
+      integral(gpu, grid, { ...along, lines: extended }, reached, rows),
+      integral(gpu, grid, { ...along, lines: points }, rows, this.#backup),
     ]);
     this.#sweep = program('sweep', [
       this.#backupProgram,
@@ -203,7 +209,14 @@ class Level {
     ]);
     if (!coarser) return;
     const c = coarser.#grid.points;
-    const resample = (source: Tensor, from: number, target: Tensor, to: number, keep: number, scale: number) =>
+    const resample = (
+      source: Tensor,
+      from: number,
+      target: Tensor,
+      to: number,
+      keep: number,
+      scale: number,
+    ) =>
       gpu.kernel('exact/resample.wgsl').bind(
         { source, resampled: target },
         {
@@ -370,6 +383,16 @@ function noiseWeights(deviation: number): Float32Array<ArrayBuffer> {
   return Float32Array.from(density, (one) => one / sum);
 }
 
+/** The largest power of two of points over which a value, which falls as fast as costs make it, stays within range. */
+function blockOf(world: MultigoalWorld, reach: number, temperature: number): number {
+  const { actionCost, distanceCost, bound } = world;
+  // Where actions are free to compensate, 2 cost |a| is the slope of the value; else the distance's own.
+  const slope = (2 * Math.max(actionCost, 2 * bound * distanceCost)) / temperature;
+  let block = MOST_BLOCK;
+  while (block > 1 && block * slope > BLOCK_NATS * reach) block /= 2;
+  return block;
+}
+
 /**
  * The taps of `shaders/exact/log_convolution.wgsl`, (2 reach + 4 + 2 BLOCK, 4): trapezoid weight times the exponential of
  * the action's reward in nats, scaled up by half of the range so that it is as far from overflow as from nothing.
@@ -378,6 +401,7 @@ function tapsOf(
   world: MultigoalWorld,
   reach: number,
   temperature: number,
+  block: number,
 ): { numbers: Float32Array<ArrayBuffer>; logScale: number } {
   const count = 2 * reach + 1;
   const logScale = world.actionCost / temperature / 2;
@@ -387,9 +411,9 @@ function tapsOf(
     return weight * Math.exp((-world.actionCost * (k / reach - 1) ** 2) / temperature + logScale);
   };
   const together = CONVOLUTION['RESULTS_TOGETHER']!;
-  const numbers = new Float32Array((count + together - 1 + 2 * BLOCK) * together);
+  const numbers = new Float32Array((count + together - 1 + 2 * block) * together);
   for (let i = 0; i < numbers.length; i++)
-    numbers[i] = tap(Math.floor(i / together) - BLOCK - (i % together));
+    numbers[i] = tap(Math.floor(i / together) - block - (i % together));
   return { numbers, logScale };
 }
 
@@ -397,22 +421,23 @@ function tapsOf(
 function integral(
   gpu: Gpu,
   { reach, points, extended }: Grid,
-  { taps, logScale, lines }: { taps: Tensor; logScale: number; lines: number },
+  { taps, logScale, block, lines }: { taps: Tensor; logScale: number; block: number; lines: number },
   source: Tensor,
   target: Tensor,
 ): Program {
-  const blocks = Math.ceil(extended / BLOCK);
+  const blocks = Math.ceil(extended / block);
   const groups = columns(lines) / COLUMNS_TOGETHER;
-  const exponential = gpu.tensor(`exact.exponential.${reach}.${lines}`, [columns(lines) * blocks * BLOCK]);
+  const exponential = gpu.tensor(`exact.exponential.${reach}.${lines}`, [columns(lines) * blocks * block]);
   const peak = gpu.tensor(`exact.peak.${reach}.${lines}`, [columns(lines) * blocks]);
+  const variant = { tunables: { BLOCK: block } };
   return program('integral', [
     gpu
-      .kernel('exact/block_exponentials.wgsl')
+      .kernel('exact/block_exponentials.wgsl', variant)
       .bind(
         { grid: source, exponential, peak },
         { threads: [blocks, groups], params: { points: extended, lines, blocks } },
       ),
-    gpu.kernel('exact/log_convolution.wgsl').bind(
+    gpu.kernel('exact/log_convolution.wgsl', variant).bind(
       { exponential, peak, taps, integral: target },
       {
         threads: [Math.ceil(points / CONVOLUTION['RESULTS_TOGETHER']!), groups],
