@@ -68,12 +68,6 @@ export {
   type Visit,
 } from './exact/soft-return-gap.ts';
 export { bestSquashedGaussian, type SquashedGaussian } from './exact/squashed-gaussian.ts';
-export type { Algorithm, Metric } from './algorithms/algorithm.ts';
-export {
-  SoftQLearning,
-  type LearnerContext,
-  type SoftQLearningOptions,
-} from './algorithms/soft-q-learning.ts';
 export { resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
 export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';

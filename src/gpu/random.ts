@@ -40,6 +40,13 @@ export function uniform(bits: number): number {
   return (bits >>> 8) * 2 ** -24;
 }
 
+/** Two independent standard normals from two words (Box-Muller), in float64. */
+export function normalPair(first: number, second: number): [number, number] {
+  const radius = Math.sqrt(-2 * Math.log(((first >>> 8) + 1) * 2 ** -24));
+  const angle = 2 * Math.PI * uniform(second);
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
+}
+
 /** floor(bits * count / 2^32): an integer in [0, count) from one word, exact for every count below 2^32. */
 export function below(bits: number, count: number): number {
   return Number((BigInt(bits >>> 0) * BigInt(count >>> 0)) >> 32n);

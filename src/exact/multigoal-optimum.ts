@@ -1,0 +1,417 @@
+import type { EnvParams } from '../envs/environment.ts';
+import { multigoal } from '../envs/multigoal.ts';
+import { UsageError } from '../gpu/errors.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { normalPair, random, uniform } from '../gpu/random.ts';
+import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { Continuation } from './continuation.ts';
+import { MultigoalWorld } from './multigoal-world.ts';
+import type { Optimum } from './optimum.ts';
+import { iterateSoftValue, MOST_ACTION_NATS, reachOf, type SoftValueGrid } from './soft-value-iteration.ts';
+
+/** What to solve; lengths are in the world's units. */
+export interface MultigoalProblem {
+  /** alpha, raw reward units. */
+  readonly temperature: number;
+  /** gamma, from 0 to below 1; 0.99 by default. */
+  readonly discount?: number;
+  /** Distance between points of the grid; 0.02 by default. Both 1 and the side of the world must be multiples of it. */
+  readonly spacing?: number;
+  /**
+   * Parameters of the environment that differ from its own: goals, costs, bound, noise. A noise of at least `spacing` and
+   * at most 1 is supported, besides none.
+   */
+  readonly params?: EnvParams;
+}
+
+/** A local maximum of Q*(s, .) over the box of actions. */
+export interface Mode {
+  readonly action: readonly [number, number];
+  /** Raw reward units. */
+  readonly q: number;
+  /** log pi*(action | s), nats. */
+  readonly logDensity: number;
+}
+
+/** What episodes of pi* come to. Rewards are the environment's own, undiscounted. */
+export interface OptimumRollouts {
+  readonly rollouts: number;
+  readonly meanReturn: number;
+  /** Standard deviation of the return of an episode. */
+  readonly returnDeviation: number;
+  readonly meanLength: number;
+  /** Share of episodes that reached a goal within the environment's time limit of 30 steps. */
+  readonly success: number;
+  /** Share of all episodes that ended at each goal, however late. */
+  readonly goalShares: readonly number[];
+}
+
+const STREAMS = constantsOf(shaderSource('common/random.wgsl'));
+/** Cells along an axis of the box of actions for integrals over it, and along a cell where Q jumps inside it. */
+const CELLS = 200;
+const CELLS_AT_JUMP = 8;
+/** Points along an axis of the box of actions from which local maxima are looked for. */
+const PROBES = 81;
+/** Distance in actions below which two maxima count as one. */
+const MODE_DISTANCE = 0.15;
+/** Where the search for a maximum stops. */
+const MODE_PRECISION = 1e-5;
+/** Proposals refused in a row at which a draw gives up; a few hundred at the lowest temperatures are usual. */
+const MOST_PROPOSALS = 1_000_000;
+
+/**
+ * The exact maximum-entropy optimum of the multi-goal task, with no time limit: soft value iteration on the GPU, answers
+ * from its grid on the host. Values are right to about 0.005 reward units at spacing 0.02 and temperature 10, and the
+ * error falls with the square of the spacing. States lie within the walls, actions within [-1, 1]^2.
+ */
+export class MultigoalOptimum implements Optimum {
+  readonly temperature: number;
+  readonly discount: number;
+  readonly spacing: number;
+  /** sup |T V - V| over the grid, nats. */
+  readonly residual: number;
+  /** Sweeps of the grid; coarser ones that took part are not counted. */
+  readonly sweeps: number;
+  readonly #world: MultigoalWorld;
+  readonly #continuation: Continuation;
+
+  private constructor(world: MultigoalWorld, problem: Required<MultigoalProblem>, grid: SoftValueGrid) {
+    this.temperature = problem.temperature;
+    this.discount = problem.discount;
+    this.spacing = problem.spacing;
+    this.residual = grid.residual;
+    this.sweeps = grid.sweeps;
+    this.#world = world;
+    this.#continuation = new Continuation(world, grid, problem);
+  }
+
+  /**
+   * Solves `problem`. Nothing else may make tensors on `gpu` until it resolves: they would be destroyed with the solver's.
+   * @throws UsageError for a number out of range, or a grid that does not fit the task or the adapter.
+   */
+  static async solve(gpu: Gpu, problem: MultigoalProblem): Promise<MultigoalOptimum> {
+    const { temperature, discount = 0.99, spacing = 0.02, params = {} } = problem;
+    const world = new MultigoalWorld(params);
+    const coldest = world.actionCost / MOST_ACTION_NATS;
+    if (!(Number.isFinite(temperature) && temperature > 0 && temperature >= coldest)) {
+      throw new UsageError(
+        `The temperature must be a number of at least ${coldest || 'more than 0'} for float32 to hold the policy, ` +
+          `not ${temperature}.`,
+      );
+    }
+    if (!(discount >= 0 && discount < 1))
+      throw new UsageError(`The discount must lie from 0 to below 1, not ${discount}.`);
+    const reach = reachOf(gpu, world, spacing);
+    if (world.noise > 0 && !(world.noise * reach >= 1 - 1e-9 && world.noise <= 1)) {
+      throw new UsageError(
+        `A noise of ${world.noise} cannot be solved on a grid of spacing ${spacing}: it must be 0, or lie from the ` +
+          'spacing to 1.',
+      );
+    }
+    const grid = await iterateSoftValue(gpu, world, { temperature, discount, reach });
+    return new MultigoalOptimum(world, { temperature, discount, spacing, params }, grid);
+  }
+
+  valueAt(state: readonly number[]): number {
+    const [x, y] = this.#inside(state);
+    return this.#continuation.valueAt(x, y);
+  }
+
+  qAt(state: readonly number[], action: readonly number[]): number {
+    const [x, y] = this.#inside(state);
+    const [ax, ay] = action as [number, number];
+    if (!(Math.abs(ax) <= 1 && Math.abs(ay) <= 1)) {
+      throw new RangeError(`The action (${action.join(', ')}) does not lie within [-1, 1]^2.`);
+    }
+    return this.#q(x, y, ax, ay);
+  }
+
+  logDensityAt(state: readonly number[], action: readonly number[]): number {
+    return (this.qAt(state, action) - this.valueAt(state)) / this.temperature;
+  }
+
+  entropyAt(state: readonly number[]): number {
+    const [x, y] = this.#inside(state);
+    const side = 2 / CELLS;
+    const middle = (cell: number, cells: number, length: number) => ((cell + 0.5) / cells - 0.5) * length;
+    let top = -Infinity;
+    let mass = 0;
+    let moment = 0;
+    const add = (ax: number, ay: number, area: number) => {
+      const nats = this.#q(x, y, ax, ay) / this.temperature;
+      if (nats > top) {
+        const smaller = Math.exp(top - nats);
+        mass *= smaller;
+        moment *= smaller;
+        top = nats;
+      }
+      const weight = area * Math.exp(nats - top);
+      mass += weight;
+      moment += weight * nats;
+    };
+    for (let i = 0; i < CELLS; i++) {
+      for (let j = 0; j < CELLS; j++) {
+        const ax = middle(i, CELLS, 2);
+        const ay = middle(j, CELLS, 2);
+        if (!this.#continuation.jumpsWithin(x + ax, y + ay, side)) {
+          add(ax, ay, side ** 2);
+          continue;
+        }
+        for (let k = 0; k < CELLS_AT_JUMP ** 2; k++) {
+          const du = middle(Math.floor(k / CELLS_AT_JUMP), CELLS_AT_JUMP, side);
+          const dv = middle(k % CELLS_AT_JUMP, CELLS_AT_JUMP, side);
+          add(ax + du, ay + dv, (side / CELLS_AT_JUMP) ** 2);
+        }
+      }
+    }
+    return top + Math.log(mass) - moment / mass;
+  }
+
+  /**
+   * The local maxima of Q*(s, .) over the box, highest first; maxima nearer than 0.15 to a higher one are part of it. Where
+   * a goal's edge makes one, it is the best action found just inside the edge.
+   */
+  modesAt(state: readonly number[]): Mode[] {
+    const [x, y] = this.#inside(state);
+    const step = 2 / (PROBES - 1);
+    const values = Float64Array.from({ length: PROBES ** 2 }, (_, i) =>
+      this.#q(x, y, Math.floor(i / PROBES) * step - 1, (i % PROBES) * step - 1),
+    );
+    const near = Math.floor(MODE_DISTANCE / step);
+    const found: { action: [number, number]; q: number }[] = [];
+    for (let i = 0; i < PROBES; i++) {
+      for (let j = 0; j < PROBES; j++) {
+        if (highestAround(values, PROBES, i, j, near))
+          found.push(this.#climb(x, y, [i * step - 1, j * step - 1], step));
+      }
+    }
+    found.sort((a, b) => b.q - a.q);
+    const modes = found.filter(
+      ({ action: [ax, ay] }, i) =>
+        !found.slice(0, i).some(({ action: [bx, by] }) => Math.hypot(ax - bx, ay - by) < MODE_DISTANCE),
+    );
+    const value = this.valueAt(state);
+    return modes.map(({ action, q }) => ({ action, q, logDensity: (q - value) / this.temperature }));
+  }
+
+  sampleAt(state: readonly number[], count: number, seed: number): number[][] {
+    const [x, y] = this.#inside(state);
+    const proposal = this.#proposalAt(x, y);
+    return Array.from({ length: count }, (_, i) => this.#draw(proposal, seed, i));
+  }
+
+  /**
+   * `count` episodes of pi* from the environment's start distribution, each for at most `maxSteps` (the environment's time
+   * limit by default). The same seed gives the same episodes.
+   */
+  rollOut(options: { count: number; seed: number; maxSteps?: number }): OptimumRollouts {
+    const { maxEpisodeSteps } = multigoal.spec;
+    const { count, seed, maxSteps = maxEpisodeSteps } = options;
+    const returns: number[] = [];
+    const atGoals = this.#world.goals.map(() => 0);
+    let steps = 0;
+    let inTime = 0;
+    for (let k = 0; k < count; k++) {
+      const episode = this.#episode(seed, k, maxSteps);
+      returns.push(episode.return);
+      steps += episode.length;
+      if (episode.goal === null) continue;
+      atGoals[episode.goal]!++;
+      if (episode.length <= maxEpisodeSteps) inTime++;
+    }
+    const meanReturn = returns.reduce((sum, one) => sum + one, 0) / count;
+    const squares = returns.reduce((sum, one) => sum + (one - meanReturn) ** 2, 0);
+    return {
+      rollouts: count,
+      meanReturn,
+      returnDeviation: Math.sqrt(squares / Math.max(1, count - 1)),
+      meanLength: steps / count,
+      success: inTime / count,
+      goalShares: atGoals.map((number) => number / count),
+    };
+  }
+
+  #episode(
+    seed: number,
+    k: number,
+    maxSteps: number,
+  ): { return: number; length: number; goal: number | null } {
+    const world = this.#world;
+    const normals = (stream: string, iteration: number) => {
+      const [first, second] = random(seed, STREAMS[stream]!, iteration, k);
+      return normalPair(first, second);
+    };
+    let [x, y] = normals('STREAM_FIRST_RESET', 0).map((one) => world.clip(world.startSpread * one)) as [
+      number,
+      number,
+    ];
+    let total = 0;
+    for (let step = 0; step < maxSteps; step++) {
+      const [ax, ay] = this.#draw(this.#proposalAt(x, y), seed, k * maxSteps + step);
+      const [ex, ey] = world.noise > 0 ? normals('STREAM_DYNAMICS', step) : [0, 0];
+      x = world.clip(x + ax + world.noise * ex);
+      y = world.clip(y + ay + world.noise * ey);
+      const goal = world.goalAt(x, y);
+      const cost = world.actionCost * (ax ** 2 + ay ** 2) + world.distanceCost * world.squaredDistance(x, y);
+      total += (goal === null ? 0 : world.goalReward) - cost;
+      if (goal !== null) return { return: total, length: step + 1, goal };
+    }
+    return { return: total, length: maxSteps, goal: null };
+  }
+
+  #q(x: number, y: number, ax: number, ay: number): number {
+    return this.#continuation.at(x + ax, y + ay) - this.#world.actionCost * (ax ** 2 + ay ** 2);
+  }
+
+  /**
+   * A density above pi*(.|s): constant on each of the blocks that actions reach, at a bound of exp(Q / alpha) there.
+   * Rejection from it is exact.
+   */
+  #proposalAt(x: number, y: number): Proposal {
+    const { actionCost } = this.#world;
+    const continuation = this.#continuation;
+    const cells: Cell[] = [];
+    let top = -Infinity;
+    const lastColumn = continuation.blockOf(x + 1);
+    const lastRow = continuation.blockOf(y + 1);
+    for (let column = continuation.blockOf(x - 1); column <= lastColumn; column++) {
+      for (let row = continuation.blockOf(y - 1); row <= lastRow; row++) {
+        const block = continuation.block(column, row);
+        const left = Math.max(block.left - x, -1);
+        const right = Math.min(block.right - x, 1);
+        const low = Math.max(block.low - y, -1);
+        const high = Math.min(block.high - y, 1);
+        if (left >= right || low >= high) continue;
+        const effort = Math.max(left, -right, 0) ** 2 + Math.max(low, -high, 0) ** 2;
+        const bound = (continuation.boundOf(column, row) - actionCost * effort) / this.temperature;
+        top = Math.max(top, bound);
+        cells.push({ left, low, width: right - left, height: high - low, bound });
+      }
+    }
+    const cumulative = new Float64Array(cells.length);
+    let sum = 0;
+    cells.forEach(({ width, height, bound }, i) => {
+      sum += width * height * Math.exp(bound - top);
+      cumulative[i] = sum;
+    });
+    return { x, y, cells, cumulative };
+  }
+
+  /** One draw by rejection; `iteration` numbers the draws of a seed. */
+  #draw({ x, y, cells, cumulative }: Proposal, seed: number, iteration: number): [number, number] {
+    const total = cumulative.at(-1)!;
+    for (let attempt = 0; attempt < MOST_PROPOSALS; attempt++) {
+      const [which, u, v, accept] = random(seed, STREAMS['STREAM_OPTIMUM']!, iteration, attempt);
+      const cell = cells[firstAbove(cumulative, uniform(which) * total)]!;
+      const ax = cell.left + uniform(u) * cell.width;
+      const ay = cell.low + uniform(v) * cell.height;
+      if (uniform(accept) < Math.exp(this.#q(x, y, ax, ay) / this.temperature - cell.bound)) return [ax, ay];
+    }
+    throw new Error(`No action was drawn at (${x}, ${y}) in ${MOST_PROPOSALS} proposals.`);
+  }
+
+  /** The best action that a search of shrinking steps in eight directions finds from `start`. */
+  #climb(
+    x: number,
+    y: number,
+    start: [number, number],
+    step: number,
+  ): { action: [number, number]; q: number } {
+    let action = start;
+    let q = this.#q(x, y, ...action);
+    for (let length = step; length > MODE_PRECISION;) {
+      const around = DIRECTIONS.map(([dx, dy]): [number, number] => [
+        Math.min(Math.max(action[0] + length * dx, -1), 1),
+        Math.min(Math.max(action[1] + length * dy, -1), 1),
+      ]);
+      const better = around.find(([ax, ay]) => this.#q(x, y, ax, ay) > q);
+      if (better) {
+        action = better;
+        q = this.#q(x, y, ...action);
+      } else length /= 2;
+    }
+    return { action, q };
+  }
+
+  #inside(state: readonly number[]): [number, number] {
+    const [x, y] = state as [number, number];
+    const { bound } = this.#world;
+    if (!(Math.abs(x) <= bound && Math.abs(y) <= bound)) {
+      throw new RangeError(`The state (${state.join(', ')}) does not lie within [-${bound}, ${bound}]^2.`);
+    }
+    return [x, y];
+  }
+}
+
+/**
+ * What to know before multi-goal with its own constants is solved or learned at this temperature; undefined up to 12.
+ * Above, entropy pays for staying away from the goals: of episodes of pi*, 3 % outlast the 30 steps at 13, 27 % at 14.
+ */
+export function hoverWarning(temperature: number): string | undefined {
+  if (temperature >= HOVERS_FOR_EVER) {
+    return (
+      `At temperature ${temperature} the optimal policy of multigoal hovers between the goals for ever, because entropy ` +
+      `pays more than arriving: stay below ${HOVERS_FOR_EVER} for goals to be reached, at 12 or less within 30 steps.`
+    );
+  }
+  if (temperature < OUTLASTS_LIMIT) return undefined;
+  return (
+    `At temperature ${temperature} many episodes of the optimal policy of multigoal outlast the limit of 30 steps, ` +
+    'because entropy pays for staying away from the goals: 12 or less keeps them within it.'
+  );
+}
+
+const OUTLASTS_LIMIT = 13;
+const HOVERS_FOR_EVER = 15;
+
+const DIRECTIONS: readonly (readonly [number, number])[] = [
+  [1, 0],
+  [0, 1],
+  [-1, 0],
+  [0, -1],
+  [1, 1],
+  [-1, 1],
+  [-1, -1],
+  [1, -1],
+];
+
+/** A rectangle of actions and a number that Q / alpha does not exceed in it. */
+interface Cell {
+  readonly left: number;
+  readonly low: number;
+  readonly width: number;
+  readonly height: number;
+  readonly bound: number;
+}
+
+interface Proposal {
+  readonly x: number;
+  readonly y: number;
+  readonly cells: readonly Cell[];
+  /** Running sums of area times exp(bound), up to a factor. */
+  readonly cumulative: Float64Array;
+}
+
+/** The first index whose number is above `threshold`. */
+function firstAbove(rising: Float64Array, threshold: number): number {
+  let low = 0;
+  let high = rising.length - 1;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rising[middle]! > threshold) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Whether no number within `near` rows and columns is above that at (i, j); of equal ones the first is it. */
+function highestAround(values: Float64Array, side: number, i: number, j: number, near: number): boolean {
+  const here = values[i * side + j]!;
+  for (let k = Math.max(i - near, 0); k <= Math.min(i + near, side - 1); k++) {
+    for (let l = Math.max(j - near, 0); l <= Math.min(j + near, side - 1); l++) {
+      const other = values[k * side + l]!;
+      if (other > here || (other === here && k * side + l < i * side + j)) return false;
+    }
+  }
+  return true;
+}
