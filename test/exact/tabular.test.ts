@@ -100,6 +100,13 @@ describe('solving', () => {
     expect([together[0], together[2]]).toEqual(apart);
   });
 
+  test('takes the residual over all pairs, more of them than a workgroup has invocations', async () => {
+    const rewards = Array.from({ length: 300 }, (_, action) => -action);
+    const bandit = { states: 1, actions: 300, transitions: rewards.map(() => 1), rewards, discount: 0 };
+    const { residuals } = await new TabularMdp(gpuOf(), bandit).solve({ temperature: 1 });
+    expect(residuals[0]).toBe(299);
+  });
+
   test('ends where rounding keeps Q from standing still', async () => {
     // Two states that lead to each other: values 10 -+ a few units of the last place change places for ever,
     // because 0.9 times 4 units rounds to 4 units.
