@@ -27,6 +27,20 @@ import {
 } from './oracles/statistics.ts';
 import type { SteinKind } from './oracles/svgd.ts';
 import { medianBandwidth, rbf, steinDirection, steinScore } from './oracles/svgd.ts';
+import {
+  entropy,
+  mostEntropicPolicy,
+  occupancy,
+  optimalQ,
+  pathSum,
+  policyValues,
+  qOf,
+  randomDistribution,
+  randomMdp,
+  softValues,
+  solveLinear,
+  type Mdp,
+} from './oracles/tabular.ts';
 import type { SqlVectors } from './vectors/build.ts';
 import { buildVectors, smallVectors, wideVectors } from './vectors/build.ts';
 import envFile from './vectors/env.json';
@@ -474,6 +488,63 @@ describe('multi-goal environment', () => {
     ]) {
       expect(levelReward(position)).toBe(stepState(position, [0, 0]).reward);
     }
+  });
+});
+
+describe('finite processes', () => {
+  /** One state; action 0 stays, action 1 ends. */
+  const stayOrEnd: Mdp = {
+    transitions: [[[1], [1]]],
+    rewards: [[0.5, 2]],
+    terminates: [[0, 1]],
+    available: [[true, true]],
+    discount: 0.9,
+  };
+
+  test('elimination solves a system that needs a row exchange', () => {
+    expect(
+      solveLinear(
+        [
+          [0, 2],
+          [4, 1],
+        ],
+        [6, 11],
+      ),
+    ).toEqual([2, 3]);
+  });
+
+  test('one state that may end: Q of staying is r + discount V, of ending r, V their soft maximum', () => {
+    const [[stay, end]] = optimalQ(stayOrEnd, 2) as [[number, number]];
+    const value = 2 * Math.log(Math.exp(stay / 2) + Math.exp(end / 2));
+    expect(end).toBe(2);
+    expect(stay).toBeCloseTo(0.5 + 0.9 * value, 12);
+    expect(softValues(stayOrEnd, [[stay, end]], 2)[0]).toBeCloseTo(value, 12);
+  });
+
+  test('the most entropic policy of that state has the odds exp(0.9 W), W = log(1 + exp(0.9 W))', () => {
+    let w = 0;
+    for (let n = 0; n < 1000; n++) w = Math.log1p(Math.exp(0.9 * w));
+    // Ternary search finds an argument to the root of what float64 shows of a maximum.
+    expect(mostEntropicPolicy(stayOrEnd, 400)[0]![0]).toBeCloseTo(Math.exp(0.9 * w - w), 6);
+  });
+
+  test('values by elimination are the sums along paths, and the start’s value is what its occupancy earns', () => {
+    const draws = new Draws(51);
+    const mdp = randomMdp(draws, { states: 4, actions: 3, discount: 0.7, terminal: 0.3 });
+    const policy = Array.from({ length: 4 }, () => randomDistribution(draws, 3));
+    const values = policyValues(mdp, policy, 1.5);
+    expect(relativeError(pathSum(mdp, policy, 1.5, 200).flat(), qOf(mdp, values).flat())).toBeLessThan(1e-12);
+    const start = randomDistribution(draws, 4);
+    const earned = occupancy(mdp, policy, start).reduce(
+      (sum, mass, s) =>
+        sum +
+        mass * (policy[s]!.reduce((r, p, a) => r + p * mdp.rewards[s]![a]!, 0) + 1.5 * entropy(policy[s]!)),
+      0,
+    );
+    expect(earned).toBeCloseTo(
+      start.reduce((sum, p, s) => sum + p * values[s]!, 0),
+      12,
+    );
   });
 });
 

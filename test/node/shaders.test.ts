@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { environmentNames } from '../../src/envs/environment.ts';
+import { TabularMdp } from '../../src/exact/tabular.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { constantsOf, shaderFiles, shaderSource } from '../../src/gpu/shader.ts';
 import { checkKernels } from '../../src/node/doctor.ts';
@@ -364,6 +365,10 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
       await evaluator.valuesAt([[...state, ...Array.from({ length: actionSize }, () => 0)]], 1);
       free();
     }
+    const process = { states: 1, actions: 1, transitions: [1], rewards: [0], discount: 0 };
+    const tabular = new TabularMdp(gpu, process);
+    await tabular.solve({ temperature: 1 });
+    await tabular.evaluate([1], { temperature: 1 });
     // It computes nothing, so no check is ok; but every kernel of theirs must have run.
     expect((await checkKernels(gpu)).flatMap(({ failure }) => failure ?? [])).toEqual([]);
     await gpu.ready();
