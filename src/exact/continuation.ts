@@ -9,7 +9,14 @@ export interface Rectangle {
   readonly high: number;
 }
 
-/** Blocks along a unit of length, by which rectangles are bounded. */
+/** A plane over a block: `height` at the block's middle, and slopes; raw reward units. */
+export interface Plane {
+  readonly height: number;
+  readonly slopeX: number;
+  readonly slopeY: number;
+}
+
+/** Blocks along a unit of length, each of which has a plane above it. */
 const BLOCKS_PER_UNIT = 8;
 
 /**
@@ -18,14 +25,15 @@ const BLOCKS_PER_UNIT = 8;
  * bilinear interpolation, which never exceeds the four points around; raw reward units throughout.
  */
 export class Continuation {
-  /** Of which blocks there is a bound: `blocks` an axis over -bound - 1 to bound + 1, column by column. */
-  readonly blocks: number;
+  /** Along an axis, from -bound - 1 to bound + 1 or a little further. */
+  readonly #blocks: number;
   readonly #world: MultigoalWorld;
   readonly #discount: number;
   readonly #value: Bilinear;
   /** What is expected before the noise; undefined without noise, where the reward itself says it. */
   readonly #expected: Bilinear | undefined;
-  readonly #bounds: Float64Array;
+  /** Of every block, column by column. */
+  readonly #planes: readonly Plane[];
 
   constructor(
     world: MultigoalWorld,
@@ -37,9 +45,9 @@ export class Continuation {
     this.#discount = discount;
     this.#value = new Bilinear(grid.value, world.bound, temperature);
     this.#expected = grid.continuation && new Bilinear(grid.continuation, world.bound + 1, temperature);
-    this.blocks = Math.ceil((2 * world.bound + 2) * BLOCKS_PER_UNIT);
-    this.#bounds = Float64Array.from({ length: this.blocks ** 2 }, (_, i) =>
-      this.#bound(this.block(Math.floor(i / this.blocks), i % this.blocks)),
+    this.#blocks = Math.ceil((2 * world.bound + 2) * BLOCKS_PER_UNIT);
+    this.#planes = Array.from({ length: this.#blocks ** 2 }, (_, i) =>
+      this.#planeAbove(this.block(Math.floor(i / this.#blocks), i % this.#blocks)),
     );
   }
 
@@ -71,7 +79,7 @@ export class Continuation {
   /** The column or row of blocks in which a coordinate lies. */
   blockOf(coordinate: number): number {
     const index = Math.floor((coordinate + this.#world.bound + 1) * BLOCKS_PER_UNIT);
-    return Math.min(Math.max(index, 0), this.blocks - 1);
+    return Math.min(Math.max(index, 0), this.#blocks - 1);
   }
 
   /** The block at a column and row. */
@@ -80,34 +88,64 @@ export class Continuation {
     return { left: edge(column), right: edge(column + 1), low: edge(row), high: edge(row + 1) };
   }
 
-  /** A number that `at` does not exceed in that block. */
-  boundOf(column: number, row: number): number {
-    return this.#bounds[column * this.blocks + row]!;
+  /** A plane that `at` does not exceed in that block. */
+  planeAbove(column: number, row: number): Plane {
+    return this.#planes[column * this.#blocks + row]!;
   }
 
-  #bound(block: Rectangle): number {
-    if (this.#expected) return this.#expected.highest(block);
+  #planeAbove(block: Rectangle): Plane {
+    const width = block.right - block.left;
+    const middleX = block.left + width / 2;
+    const middleY = block.low + width / 2;
+    const above = this.#aboveIn(block);
+    const { left, right, low, high } = block;
+    const [sw, nw, se, ne] = [above(left, low), above(left, high), above(right, low), above(right, high)];
+    const slopeX = (se + ne - sw - nw) / (2 * width);
+    const slopeY = (nw + ne - sw - se) / (2 * width);
+    // Between these lines all but the distance's cost is bilinear, so the highest point over a plane is a crossing.
+    const linesY = this.#lines(low, high);
+    let height = -Infinity;
+    for (const x of this.#lines(left, right)) {
+      for (const y of linesY)
+        height = Math.max(height, above(x, y) - slopeX * (x - middleX) - slopeY * (y - middleY));
+    }
+    // The distance's cost is curved: between crossings it rises over its chords by no more than this.
+    const curved = this.#expected ? 0 : this.#world.distanceCost * (width / 2) ** 2 * 2;
+    return { height: height + curved, slopeX, slopeY };
+  }
+
+  /** What `at` is in a block, or the larger of what it is on either side of a goal's edge where one may cut the block. */
+  #aboveIn({ left, right, low, high }: Rectangle): (x: number, y: number) => number {
     const world = this.#world;
-    const inside = {
-      left: world.clip(block.left),
-      right: world.clip(block.right),
-      low: world.clip(block.low),
-      high: world.clip(block.high),
+    const radius = world.goalRadius ** 2;
+    const [l, r, b, t] = [world.clip(left), world.clip(right), world.clip(low), world.clip(high)];
+    const touches = world.goals.some(([x, y]) => away(x, l, r) ** 2 + away(y, b, t) ** 2 < radius);
+    const inside = world.goals.some(([x, y]) => farthest(x, l, r) ** 2 + farthest(y, b, t) ** 2 < radius);
+    if (this.#expected || inside || !touches) return (x, y) => this.at(x, y);
+    return (x, y) => {
+      const px = world.clip(x);
+      const py = world.clip(y);
+      const next = Math.max(world.goalReward, this.#discount * this.#value.at(px, py));
+      return next - world.distanceCost * world.squaredDistance(px, py);
     };
-    const nearest = Math.min(
-      ...world.goals.map(
-        ([x, y]) => away(x, inside.left, inside.right) ** 2 + away(y, inside.low, inside.high) ** 2,
-      ),
-    );
-    const future = this.#discount * this.#value.highest(inside);
-    const best = nearest < world.goalRadius ** 2 ? Math.max(world.goalReward, future) : future;
-    return best - world.distanceCost * nearest;
+  }
+
+  /** The ends of an interval, and the walls and the grid's lines within it. */
+  #lines(from: number, to: number): number[] {
+    const grid = this.#expected ?? this.#value;
+    const { bound } = this.#world;
+    return [from, to, ...[-bound, bound, ...grid.lines(from, to)].filter((one) => one > from && one < to)];
   }
 }
 
 /** How far a coordinate lies outside an interval. */
 function away(coordinate: number, low: number, high: number): number {
   return Math.max(low - coordinate, coordinate - high, 0);
+}
+
+/** How far the farther end of an interval is from a coordinate. */
+function farthest(coordinate: number, low: number, high: number): number {
+  return Math.max(Math.abs(coordinate - low), Math.abs(coordinate - high));
 }
 
 /** A function on a square around the origin, given on a grid and bilinear between its points. */
@@ -142,15 +180,13 @@ class Bilinear {
     return this.#scale * (left * (1 - u) + right * u);
   }
 
-  /** The largest number at the grid's points in a rectangle and around it. */
-  highest({ left, right, low, high }: Rectangle): number {
-    const from = (coordinate: number) => Math.max(Math.floor((coordinate + this.#half) * this.#perUnit), 0);
-    const to = (coordinate: number) =>
-      Math.min(Math.ceil((coordinate + this.#half) * this.#perUnit), this.#points - 1);
-    let most = -Infinity;
-    for (let i = from(left); i <= to(right); i++) {
-      for (let j = from(low); j <= to(high); j++) most = Math.max(most, this.#numbers[i * this.#points + j]!);
-    }
-    return this.#scale * most;
+  /** Coordinates of the grid's columns, which are its rows' too, about an interval. */
+  lines(from: number, to: number): number[] {
+    const first = Math.max(Math.floor((from + this.#half) * this.#perUnit), 0);
+    const last = Math.min(Math.ceil((to + this.#half) * this.#perUnit), this.#points - 1);
+    return Array.from(
+      { length: Math.max(last - first + 1, 0) },
+      (_, k) => (first + k) / this.#perUnit - this.#half,
+    );
   }
 }

@@ -2,12 +2,14 @@ import type { EnvParams } from '../envs/environment.ts';
 import { multigoal } from '../envs/multigoal.ts';
 import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { normalPair, random, uniform } from '../gpu/random.ts';
+import { normalPair, random } from '../gpu/random.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { ActionSampler } from './action-sampler.ts';
 import { Continuation } from './continuation.ts';
 import { MultigoalWorld } from './multigoal-world.ts';
 import type { Optimum } from './optimum.ts';
-import { iterateSoftValue, MOST_ACTION_NATS, reachOf, type SoftValueGrid } from './soft-value-iteration.ts';
+import { MOST_ACTION_NATS } from './soft-backup.ts';
+import { gridOfSpacing, iterateSoftValue, type SoftValueGrid } from './soft-value-iteration.ts';
 
 /** What to solve; lengths are in the world's units. */
 export interface MultigoalProblem {
@@ -56,8 +58,6 @@ const PROBES = 81;
 const MODE_DISTANCE = 0.15;
 /** Where the search for a maximum stops. */
 const MODE_PRECISION = 1e-5;
-/** Proposals refused in a row at which a draw gives up; a few hundred at the lowest temperatures are usual. */
-const MOST_PROPOSALS = 1_000_000;
 
 /**
  * The exact maximum-entropy optimum of the multi-goal task, with no time limit: soft value iteration on the GPU, answers
@@ -74,6 +74,7 @@ export class MultigoalOptimum implements Optimum {
   readonly sweeps: number;
   readonly #world: MultigoalWorld;
   readonly #continuation: Continuation;
+  readonly #sampler: ActionSampler;
 
   private constructor(world: MultigoalWorld, problem: Required<MultigoalProblem>, grid: SoftValueGrid) {
     this.temperature = problem.temperature;
@@ -83,6 +84,7 @@ export class MultigoalOptimum implements Optimum {
     this.sweeps = grid.sweeps;
     this.#world = world;
     this.#continuation = new Continuation(world, grid, problem);
+    this.#sampler = new ActionSampler(world, this.#continuation, this.temperature);
   }
 
   /**
@@ -101,15 +103,15 @@ export class MultigoalOptimum implements Optimum {
     }
     if (!(discount >= 0 && discount < 1))
       throw new UsageError(`The discount must lie from 0 to below 1, not ${discount}.`);
-    const reach = reachOf(gpu, world, spacing);
-    if (world.noise > 0 && !(world.noise * reach >= 1 - 1e-9 && world.noise <= 1)) {
+    const grid = gridOfSpacing(gpu, world, spacing);
+    if (world.noise > 0 && !(world.noise * grid.reach >= 1 - 1e-9 && world.noise <= 1)) {
       throw new UsageError(
         `A noise of ${world.noise} cannot be solved on a grid of spacing ${spacing}: it must be 0, or lie from the ` +
           'spacing to 1.',
       );
     }
-    const grid = await iterateSoftValue(gpu, world, { temperature, discount, reach });
-    return new MultigoalOptimum(world, { temperature, discount, spacing, params }, grid);
+    const solved = await iterateSoftValue(gpu, world, grid, { temperature, discount });
+    return new MultigoalOptimum(world, { temperature, discount, spacing, params }, solved);
   }
 
   valueAt(state: readonly number[]): number {
@@ -196,8 +198,8 @@ export class MultigoalOptimum implements Optimum {
 
   sampleAt(state: readonly number[], count: number, seed: number): number[][] {
     const [x, y] = this.#inside(state);
-    const proposal = this.#proposalAt(x, y);
-    return Array.from({ length: count }, (_, i) => this.#draw(proposal, seed, i));
+    const proposal = this.#sampler.proposalAt(x, y);
+    return Array.from({ length: count }, (_, i) => this.#sampler.draw(proposal, seed, i));
   }
 
   /**
@@ -247,7 +249,7 @@ export class MultigoalOptimum implements Optimum {
     ];
     let total = 0;
     for (let step = 0; step < maxSteps; step++) {
-      const [ax, ay] = this.#draw(this.#proposalAt(x, y), seed, k * maxSteps + step);
+      const [ax, ay] = this.#sampler.draw(this.#sampler.proposalAt(x, y), seed, k * maxSteps + step);
       const [ex, ey] = world.noise > 0 ? normals('STREAM_DYNAMICS', step) : [0, 0];
       x = world.clip(x + ax + world.noise * ex);
       y = world.clip(y + ay + world.noise * ey);
@@ -261,53 +263,6 @@ export class MultigoalOptimum implements Optimum {
 
   #q(x: number, y: number, ax: number, ay: number): number {
     return this.#continuation.at(x + ax, y + ay) - this.#world.actionCost * (ax ** 2 + ay ** 2);
-  }
-
-  /**
-   * A density above pi*(.|s): constant on each of the blocks that actions reach, at a bound of exp(Q / alpha) there.
-   * Rejection from it is exact.
-   */
-  #proposalAt(x: number, y: number): Proposal {
-    const { actionCost } = this.#world;
-    const continuation = this.#continuation;
-    const cells: Cell[] = [];
-    let top = -Infinity;
-    const lastColumn = continuation.blockOf(x + 1);
-    const lastRow = continuation.blockOf(y + 1);
-    for (let column = continuation.blockOf(x - 1); column <= lastColumn; column++) {
-      for (let row = continuation.blockOf(y - 1); row <= lastRow; row++) {
-        const block = continuation.block(column, row);
-        const left = Math.max(block.left - x, -1);
-        const right = Math.min(block.right - x, 1);
-        const low = Math.max(block.low - y, -1);
-        const high = Math.min(block.high - y, 1);
-        if (left >= right || low >= high) continue;
-        const effort = Math.max(left, -right, 0) ** 2 + Math.max(low, -high, 0) ** 2;
-        const bound = (continuation.boundOf(column, row) - actionCost * effort) / this.temperature;
-        top = Math.max(top, bound);
-        cells.push({ left, low, width: right - left, height: high - low, bound });
-      }
-    }
-    const cumulative = new Float64Array(cells.length);
-    let sum = 0;
-    cells.forEach(({ width, height, bound }, i) => {
-      sum += width * height * Math.exp(bound - top);
-      cumulative[i] = sum;
-    });
-    return { x, y, cells, cumulative };
-  }
-
-  /** One draw by rejection; `iteration` numbers the draws of a seed. */
-  #draw({ x, y, cells, cumulative }: Proposal, seed: number, iteration: number): [number, number] {
-    const total = cumulative.at(-1)!;
-    for (let attempt = 0; attempt < MOST_PROPOSALS; attempt++) {
-      const [which, u, v, accept] = random(seed, STREAMS['STREAM_OPTIMUM']!, iteration, attempt);
-      const cell = cells[firstAbove(cumulative, uniform(which) * total)]!;
-      const ax = cell.left + uniform(u) * cell.width;
-      const ay = cell.low + uniform(v) * cell.height;
-      if (uniform(accept) < Math.exp(this.#q(x, y, ax, ay) / this.temperature - cell.bound)) return [ax, ay];
-    }
-    throw new Error(`No action was drawn at (${x}, ${y}) in ${MOST_PROPOSALS} proposals.`);
   }
 
   /** The best action that a search of shrinking steps in eight directions finds from `start`. */
@@ -343,27 +298,6 @@ export class MultigoalOptimum implements Optimum {
   }
 }
 
-/**
- * What to know before multi-goal with its own constants is solved or learned at this temperature; undefined up to 12.
- * Above, entropy pays for staying away from the goals: of episodes of pi*, 3 % outlast the 30 steps at 13, 27 % at 14.
- */
-export function hoverWarning(temperature: number): string | undefined {
-  if (temperature >= HOVERS_FOR_EVER) {
-    return (
-      `At temperature ${temperature} the optimal policy of multigoal hovers between the goals for ever, because entropy ` +
-      `pays more than arriving: stay below ${HOVERS_FOR_EVER} for goals to be reached, at 12 or less within 30 steps.`
-    );
-  }
-  if (temperature < OUTLASTS_LIMIT) return undefined;
-  return (
-    `At temperature ${temperature} many episodes of the optimal policy of multigoal outlast the limit of 30 steps, ` +
-    'because entropy pays for staying away from the goals: 12 or less keeps them within it.'
-  );
-}
-
-const OUTLASTS_LIMIT = 13;
-const HOVERS_FOR_EVER = 15;
-
 const DIRECTIONS: readonly (readonly [number, number])[] = [
   [1, 0],
   [0, 1],
@@ -374,35 +308,6 @@ const DIRECTIONS: readonly (readonly [number, number])[] = [
   [-1, -1],
   [1, -1],
 ];
-
-/** A rectangle of actions and a number that Q / alpha does not exceed in it. */
-interface Cell {
-  readonly left: number;
-  readonly low: number;
-  readonly width: number;
-  readonly height: number;
-  readonly bound: number;
-}
-
-interface Proposal {
-  readonly x: number;
-  readonly y: number;
-  readonly cells: readonly Cell[];
-  /** Running sums of area times exp(bound), up to a factor. */
-  readonly cumulative: Float64Array;
-}
-
-/** The first index whose number is above `threshold`. */
-function firstAbove(rising: Float64Array, threshold: number): number {
-  let low = 0;
-  let high = rising.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (rising[middle]! > threshold) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
 
 /** Whether no number within `near` rows and columns is above that at (i, j); of equal ones the first is it. */
 function highestAround(values: Float64Array, side: number, i: number, j: number, near: number): boolean {
