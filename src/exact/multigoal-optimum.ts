@@ -5,6 +5,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { normalPair, random } from '../gpu/random.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
 import { ActionSampler } from './action-sampler.ts';
+import type { EnvironmentModel } from './critic-error.ts';
 import { Continuation } from './continuation.ts';
 import { MultigoalWorld } from './multigoal-world.ts';
 import type { Optimum } from './optimum.ts';
@@ -233,24 +234,40 @@ export class MultigoalOptimum implements Optimum {
     };
   }
 
+  /** The task's dynamics without noise, for `referencePairs`; start states are drawn with `seed`. */
+  model(seed: number): EnvironmentModel {
+    const world = this.#world;
+    return {
+      start: (episode) => this.#start(seed, episode),
+      step: (state, action) => {
+        const next = [world.clip(state[0]! + action[0]!), world.clip(state[1]! + action[1]!)];
+        return { next, terminated: world.arrivedAt(next[0]!, next[1]!) };
+      },
+    };
+  }
+
+  #start(seed: number, episode: number): [number, number] {
+    const [first, second] = random(seed, STREAMS['STREAM_FIRST_RESET']!, 0, episode);
+    const [ex, ey] = normalPair(first, second);
+    const { startSpread } = this.#world;
+    return [this.#world.clip(startSpread * ex), this.#world.clip(startSpread * ey)];
+  }
+
   #episode(
     seed: number,
     k: number,
     maxSteps: number,
   ): { return: number; length: number; goal: number | null } {
     const world = this.#world;
-    const normals = (stream: string, iteration: number) => {
-      const [first, second] = random(seed, STREAMS[stream]!, iteration, k);
+    const noiseAt = (step: number) => {
+      const [first, second] = random(seed, STREAMS['STREAM_DYNAMICS']!, step, k);
       return normalPair(first, second);
     };
-    let [x, y] = normals('STREAM_FIRST_RESET', 0).map((one) => world.clip(world.startSpread * one)) as [
-      number,
-      number,
-    ];
+    let [x, y] = this.#start(seed, k);
     let total = 0;
     for (let step = 0; step < maxSteps; step++) {
       const [ax, ay] = this.#sampler.draw(this.#sampler.proposalAt(x, y), seed, k * maxSteps + step);
-      const [ex, ey] = world.noise > 0 ? normals('STREAM_DYNAMICS', step) : [0, 0];
+      const [ex, ey] = world.noise > 0 ? noiseAt(step) : [0, 0];
       x = world.clip(x + ax + world.noise * ex);
       y = world.clip(y + ay + world.noise * ey);
       const goal = world.goalAt(x, y);

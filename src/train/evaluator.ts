@@ -50,15 +50,18 @@ export class Evaluator {
   readonly #episode: readonly Program[];
   #probes: Probes | undefined;
 
-  /** Evaluates with `rollouts` episodes; the same seed gives the same start states and noise every time. */
+  /**
+   * Evaluates with `rollouts` episodes; the same seed gives the same start states and noise every time. Episodes are cut
+   * after `maxEpisodeSteps`, the environment's own limit by default.
+   */
   constructor(
     gpu: Gpu,
     algorithm: Algorithm,
     environment: Environment,
-    options: { rollouts: number; seed: number },
+    options: { rollouts: number; seed: number; maxEpisodeSteps?: number },
   ) {
-    const { rollouts, seed } = options;
-    const { observationSize, actionSize, maxEpisodeSteps } = environment.spec;
+    const { observationSize, actionSize } = environment.spec;
+    const { rollouts, seed, maxEpisodeSteps = environment.spec.maxEpisodeSteps } = options;
     this.#gpu = gpu;
     this.#algorithm = algorithm;
     this.#environment = environment;
@@ -79,6 +82,7 @@ export class Evaluator {
       members,
       seeds,
       clock: this.#clock,
+      maxEpisodeSteps,
     });
     const action = gpu.tensor('evaluation.action', [members, rollouts, actionSize]);
     const source = { clock: this.#clock, seeds };
@@ -99,7 +103,7 @@ export class Evaluator {
 
   /** Runs every environment for one episode's longest time and takes its first episode. */
   async rollOut(): Promise<Rollout[]> {
-    const { observationSize: s, actionSize: a, maxEpisodeSteps } = this.#environment.spec;
+    const { observationSize: s, actionSize: a, maxEpisodeSteps } = this.#env.spec;
     this.#clock.write({});
     this.#gpu.write(this.#env.episode, new Float32Array(this.#env.episode.size));
     await this.#gpu.run(...this.#episode);
