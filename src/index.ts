@@ -38,7 +38,7 @@ export {
 } from './envs/environment.ts';
 export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
 export type { MdpTables } from './exact/mdp-tables.ts';
-export { TabularMdp, type IterationOptions, type SoftSolution, type Table } from './exact/tabular.ts';
+export { TabularMdp, type IterationOptions, type SoftSolution } from './exact/tabular.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
 export type { Algorithm, LearnerContext, LearnerOptions, Metric } from './algorithms/algorithm.ts';
 export { Ddpg } from './algorithms/ddpg.ts';

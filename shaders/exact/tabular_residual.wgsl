@@ -2,7 +2,7 @@
 // Bit patterns of non-negative floats are ordered as the floats are and NaN's come last, so the maximum is taken over
 // them: a NaN anywhere reaches the host. change and q (S, A); norms (sweeps, 2), bits of f32.
 
-const LANES = 256u;
+const LANES = 64u; // more would only wait longer at the barriers: on SwiftShader 256 make a small sweep four times as slow
 const MAGNITUDE = 0x7fffffffu; // all bits but the sign
 
 struct Params {

@@ -4,9 +4,6 @@ import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { expectLength, layOut, layOutPolicy, place, type MdpTables } from './mdp-tables.ts';
 
-/** An (S, A) or (S) table of float32 numbers, row-major and flat. */
-export type Table = Float32Array<ArrayBuffer>;
-
 /** What an iteration to a fixed point takes. */
 export interface IterationOptions {
   /** alpha > 0, raw reward units. */
@@ -24,11 +21,11 @@ export interface IterationOptions {
 /** A soft Q-function found by iteration, with what follows from it. Raw reward units. */
 export interface SoftSolution {
   /** (S, A); -Infinity where the action is not available. */
-  readonly q: Table;
-  /** (S) */
-  readonly value: Table;
-  /** (S, A) */
-  readonly policy: Table;
+  readonly q: Float32Array;
+  /** (S): the soft value of Q, or of the policy where one was given. */
+  readonly value: Float32Array;
+  /** (S, A): the Boltzmann policy of Q, or the policy that was given. */
+  readonly policy: Float32Array;
   /**
    * ||Q_n+1 - Q_n|| in sup norm for every sweep; the last is the residual that was stopped at. Q lies within
    * discount / (1 - discount) times it of the fixed point, and about 1e-7 ||Q|| / (1 - discount) more for rounding.
@@ -48,6 +45,7 @@ const SMALLEST_NORMAL = 2 ** -126;
 /**
  * A Markov decision process given as tables, on the GPU, and the paper's operators on it: sums over actions stand where
  * the paper has integrals, so V(s) = alpha log sum_a exp(Q(s, a) / alpha). Calls that overlap take turns.
+ * Tables are row-major and flat; tensors live as long as the device or the `Gpu.scope` that they were made in.
  */
 export class TabularMdp {
   /** S */
@@ -150,7 +148,7 @@ export class TabularMdp {
    * (Theorem 3). `q` and the result are (S, A); entries of actions that are not available are ignored and -Infinity.
    * @throws UsageError for a temperature that is not positive, a wrong size, or a Q that is not finite.
    */
-  backup(q: ArrayLike<number>, temperature: number): Promise<Table> {
+  backup(q: ArrayLike<number>, temperature: number): Promise<Float32Array> {
     return this.#inTurn(async () => {
       this.#write(temperature, q);
       await this.#gpu.run(program('backup', [this.#boltzmann, this.#backup]));
@@ -273,7 +271,7 @@ export class TabularMdp {
     return { q, value, policy: probabilities, residuals };
   }
 
-  async #readQ(): Promise<Table> {
+  async #readQ(): Promise<Float32Array> {
     const q = await this.#gpu.read(this.#q);
     return q.map((entry, pair) => (this.#available[pair] === 1 ? entry : -Infinity));
   }

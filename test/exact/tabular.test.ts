@@ -42,7 +42,7 @@ describe('one sweep', () => {
   test.each([
     { states: 1, actions: 1, temperature: 1 },
     { states: 5, actions: 3, temperature: 1e-3 },
-    // More states than a workgroup has invocations, and more pairs than the residual's.
+    // More states than a workgroup has invocations, and more pairs than the residual's has.
     { states: 70, actions: 5, temperature: 0.5 },
     { states: 5, actions: 3, temperature: 100 },
   ])('of $states states and $actions actions at temperature $temperature is the oracle’s', async (sizes) => {
