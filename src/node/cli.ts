@@ -10,8 +10,8 @@ import { parseAdapterChoice } from './adapter.ts';
 import { describeSetting, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
 import { RunFolder } from './run-folder.ts';
-import { evaluationRows, table, trainTable } from './table.ts';
-import { evaluateRun, openGpu, ROLLOUTS, train } from './train.ts';
+import { evaluationRows, groundTruthRows, table, trainTable } from './table.ts';
+import { evaluateRun, measureExactly, openGpu, ROLLOUTS, train } from './train.ts';
 import { verifyVectors } from './verify-vectors.ts';
 
 /** Exit codes: 1 something the user asked about is not right, 2 what they asked for cannot be done. */
@@ -58,6 +58,7 @@ function buildProgram(): Command {
     .option('--rollouts <n>', 'episodes', String(ROLLOUTS))
     .option('--seed <n>', "seed of the rollouts; the run's own by default")
     .option('--checkpoint <name>', 'checkpoint-... folder of the run; the newest by default')
+    .option('--exact', 'also measure how far policy and critic lie from the exact optimum of the task')
     .addOption(jsonOption())
     .addOption(adapterOption())
     .action(evaluateAction);
@@ -121,6 +122,7 @@ interface EvaluateFlags {
   readonly rollouts: string;
   readonly seed?: string;
   readonly checkpoint?: string;
+  readonly exact?: true;
   readonly json?: true;
   readonly adapter?: string;
 }
@@ -145,7 +147,9 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   }
   const { updates } = clock;
   const suffix = `-${name}-s${seed}-n${rollouts}`;
-  const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, { rollouts, seed, updates, suffix });
+  const exact = flags.exact ? await measureExactly(gpu, trainer, seed) : undefined;
+  const options = { rollouts, seed, updates, suffix, ...(exact && { exact }) };
+  const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, options);
   if (flags.json) {
     const { environment } = trainer;
     const outcomes = Object.fromEntries(
@@ -161,6 +165,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
         seed,
         ...evaluation,
         outcomes,
+        ...(exact && { exact }),
       }),
     );
     return;
@@ -169,6 +174,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   console.log(
     table([
       ...rows,
+      ...(exact ? groundTruthRows(exact) : []),
       ['adapter', adapter],
       ['checkpoint', `${name} ${hash.slice(0, 16)}`],
       ['figure', figure],

@@ -1,6 +1,8 @@
 import Table from 'cli-table3';
 import { mebibytes } from '../gpu/gpu.ts';
+import type { Divergence } from '../exact/divergence.ts';
 import type { Evaluation } from '../train/evaluator.ts';
+import type { GroundTruth, ProbeDistance } from '../train/ground-truth.ts';
 import type { TrainResult } from './train.ts';
 
 /** A share as a percentage with one decimal. */
@@ -30,6 +32,37 @@ export function evaluationRows(evaluation: Evaluation, outcomes: readonly string
       : []),
     ['mean return', evaluation.meanReturn.toFixed(1)],
     ['mean episode length', evaluation.meanLength.toFixed(2)],
+  ];
+}
+
+/** Nats with two decimals, behind '>=' where the estimate is a lower bound: of a policy without a density, say. */
+export function nats({ nats: value, lowerBound }: Divergence): string {
+  return `${lowerBound ? '>= ' : ''}${value.toFixed(2)}`;
+}
+
+/** How far policy and critic lie from the optimum, as rows of a table. */
+export function groundTruthRows(truth: GroundTruth): string[][] {
+  const { critic, criticPolicy, sampler, divergence, gap, entropy } = truth;
+  const [origin, , , , , diagonal] = divergence;
+  const { standardError, truncatedShare } = gap;
+  const distance = (one: ProbeDistance) => one.mean.toFixed(3);
+  return [
+    ['exact optimum at temperature', String(Number(truth.temperature.toPrecision(6)))],
+    [
+      '|Q - Q*|, nats',
+      `${critic.meanAbsolute.toFixed(2)} mean, ${critic.bias.toFixed(2)} bias, ${critic.maxAbsolute.toFixed(2)} greatest`,
+    ],
+    ['KL(pi || pi*) at (0, 0), nats', nats(origin!)],
+    ['KL(pi || pi*) at (2.5, 2.5), nats', nats(diagonal!)],
+    ['KL(pi || exp(Q/alpha)): sampler, nats', nats(sampler)],
+    ['KL(exp(Q/alpha) || pi*): critic, nats', nats(criticPolicy)],
+    ['sliced Wasserstein-1, 9 states', distance(truth.slicedWasserstein)],
+    ['energy distance, 9 states', distance(truth.energyDistance)],
+    ['entropy where it goes, nats', `${entropy.policy.toFixed(2)} (optimum ${entropy.optimum.toFixed(2)})`],
+    [
+      'soft-return gap, nats',
+      `${nats(gap)} +- ${standardError.toFixed(2)} (${percent(truncatedShare)} of the episodes cut)`,
+    ],
   ];
 }
 

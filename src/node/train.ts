@@ -1,8 +1,10 @@
 import { drawFigure1 } from '../experiments/figure1.ts';
+import { measureAgainst, solveOptimum } from '../experiments/ground-truth.ts';
 import { Gpu, mebibytes } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
 import type { Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
+import type { GroundTruth } from '../train/ground-truth.ts';
 import type { MetricRow } from '../train/metrics.ts';
 import { Trainer, type Progress } from '../train/trainer.ts';
 import { acquireAdapter, type AdapterChoice } from './adapter.ts';
@@ -165,10 +167,10 @@ export async function evaluateRun(
   gpu: Gpu,
   trainer: Trainer,
   folder: RunFolder,
-  options: { rollouts: number; seed: number; updates?: number; suffix?: string },
+  options: { rollouts: number; seed: number; updates?: number; suffix?: string; exact?: GroundTruth },
 ): Promise<{ evaluation: Evaluation; figure: string }> {
   const { config, algorithm, environment } = trainer;
-  const { rollouts: count, seed, updates = trainer.updates, suffix = '' } = options;
+  const { rollouts: count, seed, updates = trainer.updates, suffix = '', exact } = options;
   const evaluator = new Evaluator(gpu, algorithm, environment, { rollouts: count, seed });
   const rollouts = await evaluator.rollOut();
   const evaluation = evaluator.summarise(rollouts);
@@ -177,10 +179,21 @@ export async function evaluateRun(
   const svg = await drawFigure1(evaluator, run, createDocument());
   await folder.writeFile(
     `evaluation${suffix}.json`,
-    `${JSON.stringify({ seed, updates, ...evaluation }, null, 2)}\n`,
+    `${JSON.stringify({ seed, updates, ...evaluation, ...(exact && { exact }) }, null, 2)}\n`,
   );
   await folder.writeFile(`figure1${suffix}.svg`, svg);
   return { evaluation, figure: await folder.writeFile(`figure1${suffix}.png`, svgToPng(svg)) };
+}
+
+/**
+ * The distances of a trained policy from the exact optimum at its own temperature.
+ * @throws UsageError if its task has no exact solution here.
+ */
+export async function measureExactly(gpu: Gpu, trainer: Trainer, seed: number): Promise<GroundTruth> {
+  const { config, algorithm } = trainer;
+  const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
+  const optimum = await solveOptimum(gpu, config, temperature);
+  return measureAgainst(optimum, gpu, algorithm, config, seed);
 }
 
 /** Draws `learning-curves.svg` and `.png` where there are at least two rows to join. */
