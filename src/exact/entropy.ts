@@ -22,10 +22,11 @@ export interface EntropyEstimate {
  * 8 the k-th nearest neighbours in the maximum norm give H_k = psi(n) - psi(k) + mean_i log |C_ik| (Kozachenko and
  * Leonenko 1987), C_ik the part inside the box of the cube around action i that reaches to its k-th neighbour; the
  * estimate is sum_k w_k H_k (Berrett, Samworth and Yuan 2019). Cutting the cubes off at the faces makes every H_k
- * exactly unbiased for the uniform law; the weights, the smallest with sum 1 and sum_k w_k Gamma(k + 1/A) / Gamma(k) = 0,
- * take away the bias in proportion to the cubes' size that a density with jumps has (pi* jumps at the rim of a goal).
- * Within 0.03 nats of the truth from 128 actions of an optimum; standard error about 1.7 / sqrt(n).
- * `docs/distances.md` has the measurements. Throws with fewer than nine actions.
+ * exactly unbiased for the uniform law, in six dimensions as in one; the weights, the smallest with sum 1 and
+ * sum_k w_k Gamma(k + 1/A) / Gamma(k) = 0, take away the bias in proportion to the cubes' size that a density with jumps
+ * has (pi* jumps at the rim of a goal). In two dimensions within 0.02 nats of the truth from 128 actions of an optimum,
+ * standard error about 1.8 / sqrt(n); `docs/distances.md` has the measurements. A law on a curve or on a face of the box
+ * has no density, but is not noticed. Throws with fewer than nine actions.
  */
 export function nearestNeighbourEntropy(actions: readonly (readonly number[])[]): EntropyEstimate {
   const n = actions.length;

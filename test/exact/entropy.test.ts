@@ -14,14 +14,14 @@ function estimate(sample: (draw: () => number) => number[][], repeats: number) {
 const points = (count: number, point: () => number[]) => Array.from({ length: count }, point);
 
 describe('the entropy by nearest neighbours', () => {
-  test.each([1, 2, 3])('is unbiased for the uniform law in %i dimensions, faces included', (dimension) => {
+  test.each([1, 2, 6])('is unbiased for the uniform law in %i dimensions, faces included', (dimension) => {
     const { mean, error } = estimate(
       (draw) => points(64, () => Array.from({ length: dimension }, () => 2 * draw() - 1)),
-      200,
+      150,
     );
-    // Without the cut at the faces the bias is 0.1 nats and more; the error is below 0.02.
+    // With whole cubes the estimate would be 0.28 nats too low in six dimensions.
     expect(Math.abs(mean - dimension * Math.LN2)).toBeLessThan(3 * error);
-    expect(error).toBeLessThan(0.02);
+    expect(error).toBeLessThan(0.06);
   });
 
   test('finds the entropy of a normal law', () => {
@@ -35,7 +35,7 @@ describe('the entropy by nearest neighbours', () => {
         }),
       500,
     );
-    // 0.02 nats: the bias of its curvature at 128 points; the third neighbour alone has 0.06.
+    // 0.02 nats: the bias of its curvature at 128 points; the third neighbour alone has 0.04.
     const exact = Math.log(2 * Math.PI * Math.E * deviation ** 2);
     expect(Math.abs(mean - exact)).toBeLessThan(0.02 + 3 * error);
     expect(error).toBeLessThan(0.01);
@@ -43,7 +43,7 @@ describe('the entropy by nearest neighbours', () => {
 
   test('finds the entropy of a law with a jump', () => {
     const { mean, error } = estimate((draw) => points(128, () => [2 * draw() - 1, draw() - 1]), 500);
-    // The cubes stick out over the jump at 0, to first order in their size: the third neighbour alone errs by 0.03.
+    // The cubes stick out over the jump at 0, to first order in their size: the third neighbour alone errs by 0.04.
     expect(Math.abs(mean - Math.LN2)).toBeLessThan(0.01 + 3 * error);
   });
 
