@@ -11,17 +11,17 @@ export interface Divergence {
 
 /**
  * KL(pi || p) = -H(pi) - E_pi[log p(a)] in nats, from `samples` (n, A) of pi in [-1, 1]^A and `logDensities` (n), log p
- * at them: the entropy by 3 nearest neighbours with its cubes cut off at the box, the mean over the samples. pi's own
- * density is not needed. Throws with fewer than four samples.
+ * at them: the entropy by nearest neighbours, the mean over the samples; pi's own density is not needed. Throws with
+ * fewer than nine samples.
  */
 export function klFromSamples(
   samples: readonly (readonly number[])[],
   logDensities: ArrayLike<number>,
 ): Divergence {
-  const entropy = nearestNeighbourEntropy(samples, { bound: 1 });
+  const entropy = nearestNeighbourEntropy(samples);
   let sum = 0;
   for (let i = 0; i < samples.length; i++) sum += logDensities[i]!;
-  return { nats: -entropy.nats - sum / samples.length, lowerBound: entropy.atFloor };
+  return { nats: -entropy.nats - sum / samples.length, lowerBound: entropy.upperBound };
 }
 
 /** KL(pi(.|s) || pi*(.|s)) in nats at `state`, from `samples` (n, A) of pi(.|s); see `klFromSamples`. */
