@@ -116,7 +116,7 @@ export async function policyEntropy(
   states: readonly (readonly number[])[],
 ): Promise<number> {
   const actions = await evaluator.actionsAt(states, SAMPLES.entropy, DRAW.entropy);
-  return mean(actions.map((points) => nearestNeighbourEntropy(points, { bound: 1 }).nats));
+  return mean(actions.map((points) => nearestNeighbourEntropy(points).nats));
 }
 
 /** `count` states evenly spread over all that the rollouts' policy acted in. */
