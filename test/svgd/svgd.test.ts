@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/gpu/errors.ts';
 import { padded } from '../../src/gpu/tensor.ts';
 import { Svgd, bandwidthDivisor, type SvgdOptions } from '../../src/svgd/svgd.ts';
 import { Draws } from '../oracles/random.ts';
@@ -28,14 +29,18 @@ const ALPHAS = [10, 3, 5];
 const REWARD_SCALE = 0.1;
 const DEFAULTS = { bandwidth: 'code', bandwidthFloor: 1e-3, repulsion: true, kind: 'tanh-kernel' } as const;
 
+const particlesOf = ({ shared, fixedParticles, updatedParticles }: SvgdOptions) =>
+  shared ? fixedParticles : fixedParticles + updatedParticles;
+const firstUpdatedOf = ({ shared, fixedParticles }: SvgdOptions) => (shared ? 0 : fixedParticles);
+
 function randomParticles(options: SvgdOptions, deviation = 0.8): Particles {
-  const { members, states, fixedParticles, updatedParticles, actionSize } = options;
+  const { members, states, fixedParticles, actionSize } = options;
   const draws = new Draws(31 * fixedParticles + actionSize);
   const per = (rows: number, size: number) =>
     Array.from({ length: members }, () =>
       Array.from({ length: states }, () => f32(draws.normalRows(rows, actionSize, size))),
     );
-  return { preTanh: per(fixedParticles + updatedParticles, deviation), slopes: per(fixedParticles, 2) };
+  return { preTanh: per(particlesOf(options), deviation), slopes: per(fixedParticles, 2) };
 }
 
 /** (states, particles, width) of each member, particle-major in rows of `stride` floats, from column `first` on. */
@@ -55,7 +60,7 @@ function particleMajor(members: Rows[][], stride: number, first = 0): Float32Arr
 async function onGpu(options: SvgdOptions, { preTanh, slopes }: Particles, scale: number) {
   const gpu = gpuOf();
   const { members, states, fixedParticles, updatedParticles, actionSize } = options;
-  const particles = fixedParticles + updatedParticles;
+  const particles = particlesOf(options);
   const stride = padded(actionSize);
   const gradientFirst = 3;
   const gradientStride = padded(gradientFirst + actionSize);
@@ -89,8 +94,8 @@ async function onGpu(options: SvgdOptions, { preTanh, slopes }: Particles, scale
     return {
       distances: distances!.subarray(at * pairs, (at + 1) * pairs),
       h: h![at]!,
-      untouched: rows.slice(0, fixedParticles).flat(),
-      direction: rows.slice(fixedParticles).flatMap((row) => row.slice(0, actionSize)),
+      untouched: rows.slice(0, firstUpdatedOf(options)).flat(),
+      direction: rows.slice(firstUpdatedOf(options)).flatMap((row) => row.slice(0, actionSize)),
     };
   };
 }
@@ -103,8 +108,9 @@ async function expectOracle(options: SvgdOptions, particles = randomParticles(op
     for (let s = 0; s < options.states; s++) {
       const u = particles.preTanh[m]![s]!;
       const fixed = u.slice(0, options.fixedParticles);
-      const updated = u.slice(options.fixedParticles);
-      const space = (rows: Rows) => (options.kind === 'raw' ? rows : rows.map((row) => row.map(Math.tanh)));
+      const updated = u.slice(firstUpdatedOf(options));
+      const inU = options.kind === 'raw' || options.kind === 'unbounded';
+      const space = (rows: Rows) => (inU ? rows : rows.map((row) => row.map(Math.tanh)));
       const reference = steinDirection({
         kind: options.kind,
         preTanhFixed: fixed,
@@ -126,7 +132,7 @@ async function expectOracle(options: SvgdOptions, particles = randomParticles(op
   }
 }
 
-const KINDS: SteinKind[] = ['tanh-kernel', 'raw', 'released'];
+const KINDS: SteinKind[] = ['tanh-kernel', 'raw', 'released', 'uncorrected', 'unbounded'];
 const RULES: BandwidthRule[] = ['code', 'paper', 'plus-one'];
 
 describe('Svgd', () => {
@@ -171,6 +177,27 @@ describe('Svgd', () => {
   test.each(KINDS)('%s without the repulsive term leaves only the attraction', async (kind) => {
     const sizes = { members: 2, states: 3, fixedParticles: 4, updatedParticles: 5, actionSize: 2 };
     await expectOracle({ ...DEFAULTS, ...sizes, kind, repulsion: false });
+  });
+
+  test.each(KINDS)(
+    '%s with one set in both roles counts each particle as its own neighbour',
+    async (kind) => {
+      const sizes = { members: 2, states: 3, fixedParticles: 6, updatedParticles: 6, actionSize: 3 };
+      await expectOracle({ ...DEFAULTS, ...sizes, kind, shared: true });
+      await expectOracle({
+        ...DEFAULTS,
+        ...sizes,
+        fixedParticles: 1,
+        updatedParticles: 1,
+        kind,
+        shared: true,
+      });
+    },
+  );
+
+  test('refuses a shared set of two sizes', () => {
+    const sizes = { members: 1, states: 1, fixedParticles: 6, updatedParticles: 5, actionSize: 1 };
+    expect(() => new Svgd(gpuOf(), { ...DEFAULTS, ...sizes, shared: true })).toThrow(UsageError);
   });
 
   test('with equal particles the bandwidth is the floor', async () => {
