@@ -64,6 +64,10 @@ export interface SvgdInputs {
 
 const DIRECTIONS = constantsOf(shaderSource('svgd/stein_direction.wgsl'));
 
+/** From this many pairs on, a workgroup looks for a state's median together; the result is the same. */
+const MOST_PAIRS_OF_ONE_INVOCATION = 1024;
+const LANES_OF_MANY = constantsOf(shaderSource('svgd/median_of_many.wgsl'))['LANES']!;
+
 /** The number that divides the median, for M fixed particles. */
 export function bandwidthDivisor(rule: BandwidthRule, fixedParticles: number): number {
   if (rule === 'paper') return 2 * Math.log(fixedParticles + 1);
@@ -116,6 +120,7 @@ export class Svgd {
       stride,
     };
     const pairs = fixedParticles * updatedParticles;
+    const many = pairs > MOST_PAIRS_OF_ONE_INVOCATION;
     const code = constantFor(DIRECTIONS, kind);
     return program('svgd', [
       this.#gpu
@@ -124,10 +129,10 @@ export class Svgd {
           { positions, squared_distances: squaredDistances },
           { threads: [states * pairs, members], params: shape },
         ),
-      this.#gpu.kernel('svgd/median_bandwidth.wgsl').bind(
+      this.#gpu.kernel(many ? 'svgd/median_of_many.wgsl' : 'svgd/median_bandwidth.wgsl').bind(
         { squared_distances: squaredDistances, bandwidth },
         {
-          threads: [states, members],
+          threads: [many ? states * LANES_OF_MANY : states, members],
           params: {
             states,
             pairs,
