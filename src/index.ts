@@ -21,6 +21,17 @@ export { Parameters, type NamedArray } from './nn/parameters.ts';
 export { Adam, type AdamOptions } from './nn/adam.ts';
 export { TargetNetwork, type TargetUpdate } from './nn/target-network.ts';
 export { Svgd, type BandwidthRule, type SteinKind, type SvgdInputs, type SvgdOptions } from './svgd/svgd.ts';
+export type { Energy, HostEnergy, Rows, WgslEnergy } from './svgd/energy.ts';
+export { ParticleSampler, type ParticleSamplerOptions } from './svgd/particle-sampler.ts';
+export { SteinFlow, type SteinFlowOptions, type SteinOptions } from './svgd/stein-flow.ts';
+export {
+  medianSquaredDistance,
+  steinDiscrepancy,
+  steinKernel,
+  type RadialKernel,
+  type SteinDiscrepancyOptions,
+} from './svgd/stein-discrepancy.ts';
+export { AmortisedSampler, type AmortisedSamplerOptions } from './rl/amortised-sampler.ts';
 export { ReplayBuffer, type Batch } from './rl/replay-buffer.ts';
 export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';
 export { SoftQFunction, type SoftQFunctionSpec } from './rl/soft-q-function.ts';

@@ -151,13 +151,15 @@ describe('Svgd', () => {
     },
   );
 
-  // One particle, more fixed than updated and fewer, odd and even numbers of pairs, one to seven action components.
+  // One particle, more fixed than updated and fewer, odd and even numbers of pairs, one to seven action components;
+  // beyond 1024 pairs another kernel finds the median.
   test.each([
     { members: 1, states: 1, fixedParticles: 1, updatedParticles: 1, actionSize: 1 },
     { members: 1, states: 3, fixedParticles: 1, updatedParticles: 5, actionSize: 2 },
     { members: 3, states: 11, fixedParticles: 8, updatedParticles: 3, actionSize: 1 },
     { members: 1, states: 17, fixedParticles: 3, updatedParticles: 13, actionSize: 3 },
     { members: 2, states: 2, fixedParticles: 5, updatedParticles: 5, actionSize: 7 },
+    { members: 2, states: 3, fixedParticles: 33, updatedParticles: 32, actionSize: 2 },
   ])(
     'agrees with float64: $members x $states, M $fixedParticles, K $updatedParticles, A $actionSize',
     async (one) => {
@@ -216,8 +218,10 @@ describe('Svgd', () => {
     { fixedParticles: 3, updatedParticles: 5 },
     { fixedParticles: 7, updatedParticles: 2 },
     { fixedParticles: 1, updatedParticles: 2 },
+    { fixedParticles: 37, updatedParticles: 31 },
+    { fixedParticles: 40, updatedParticles: 40 },
   ])(
-    'takes the lower median of tied distances, M $fixedParticles and K $updatedParticles',
+    'takes the lower median of tied distances, few or many, M $fixedParticles and K $updatedParticles',
     async (counts) => {
       const options = { ...DEFAULTS, ...counts, members: 1, states: 40, actionSize: 2, kind: 'raw' as const };
       const draws = new Draws(5);
