@@ -7,8 +7,8 @@ export type RadialKernel = 'imq' | 'rbf';
 /** Which kernel, how wide, and which average. */
 export interface SteinDiscrepancyOptions {
   /**
-   * Default `imq`. A sample may have a small discrepancy under `rbf` without being right from three dimensions on, not
-   * under `imq` (Gorham and Mackey 2017).
+   * Default `imq`. From three dimensions on, a sample may have ever smaller discrepancies under `rbf` and not converge;
+   * under `imq` it does, for densities with Gaussian-like tails (Gorham and Mackey 2017).
    */
   readonly kernel?: RadialKernel;
   /**
@@ -83,7 +83,8 @@ export function medianSquaredDistance(samples: Rows): number {
  * unit of e, in units of 1/x^2. With phi* normalised in the kernel's space it would be -KSD (Liu and Wang 2016, theorem
  * 3.1 and equation 4). Zero for exact samples; the `u` statistic is then around zero within about k_p's mean diagonal / n.
  *
- * For actions in the box take u = atanh a as samples, and the score of u: (1 - a^2) dQ/da / alpha - 2 a. The density of a
+ * A score says nothing of shares: between modes too far apart for the kernel and for samples, wrong shares and even a
+ * missing mode do not show. For actions in the box take u = atanh a as samples, and the score of u: (1 - a^2) dQ/da / alpha - 2 a. The density of a
  * itself does not vanish at the walls, and the identity that makes k_p's mean zero needs that.
  * @throws UsageError for fewer than two samples, scores of another shape, or a bandwidth that is not positive, as the
  * median of samples that mostly coincide.
