@@ -3,11 +3,12 @@ import { UsageError } from '../gpu/errors.ts';
 import { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import { Adam } from '../nn/adam.ts';
 import type { Activation } from '../nn/mlp.ts';
 import { dimensionsOf, type Energy, type Rows } from '../svgd/energy.ts';
 import { placement, readRows, SteinFlow, type SteinOptions } from '../svgd/stein-flow.ts';
-import { SamplingNetwork, type Draw } from './sampling-network.ts';
+import { SamplingNetwork } from './sampling-network.ts';
 
 /** Sizes of the sampling network and of its updates; letters as in `SoftQLearningOptions`. */
 export interface AmortisedSamplerOptions extends SteinOptions {
@@ -26,6 +27,11 @@ export interface AmortisedSamplerOptions extends SteinOptions {
   readonly seed: number;
 }
 
+interface Samples {
+  readonly positions: Tensor;
+  readonly program: Program;
+}
+
 /**
  * A network that samples from a density in one forward pass, x = f(xi; c) or a = tanh f(xi; c), trained by amortised Stein
  * variational gradient descent (section 3.2 of Haarnoja et al. 2017; Wang and Liu 2016) on an energy of the user's.
@@ -37,10 +43,10 @@ export class AmortisedSampler {
   readonly #boxed: boolean;
   readonly #clock: Clock;
   readonly #states: number;
-  readonly #observation: { readonly observation: Draw['preTanh']; readonly states: number };
+  readonly #observation: { readonly observation: Tensor; readonly states: number };
   readonly #draw: Program;
   readonly #update: readonly (Program | Dispatch)[];
-  readonly #samples = new Map<number, Draw>();
+  readonly #samples = new Map<number, Samples>();
 
   /** @throws UsageError if the energy does not say its dimensions, or conditions differ in length. */
   constructor(gpu: Gpu, energy: Energy, options: AmortisedSamplerOptions) {
@@ -100,24 +106,25 @@ export class AmortisedSampler {
    * @throws UsageError if one is not finite, as after training with too large a learning rate.
    */
   async sample(count: number): Promise<number[][][]> {
-    const { dimensions } = this.flow;
-    const draw = this.#samplesOf(count);
-    const positions = this.#boxed ? draw.pass.gradTensor('positions', dimensions) : draw.preTanh;
-    const tick = program('tick', [this.#clock.tick({ iterations: 1 })]);
-    await this.#gpu.run(draw.program, placement(this.#gpu, draw.preTanh, positions), tick);
-    const rows = await readRows(this.#gpu, positions, dimensions);
+    const samples = this.#samplesOf(count);
+    await this.#gpu.run(samples.program);
+    const rows = await readRows(this.#gpu, samples.positions, this.flow.dimensions);
     return Array.from({ length: this.#states }, (_, state) =>
       rows.filter((__, row) => row % this.#states === state),
     );
   }
 
-  /** The draw of `count` samples, made once: it has buffers of its own. */
-  #samplesOf(count: number): Draw {
+  /** The program that draws `count` samples, made once: it has buffers of its own. */
+  #samplesOf(count: number): Samples {
     const known = this.#samples.get(count);
     if (known) return known;
     const particles = { ...this.#observation, particles: count, use: 'evaluation' as const };
-    const draw = this.network.draw('amortised.sample', particles);
-    this.#samples.set(count, draw);
-    return draw;
+    const { preTanh, pass, program: draw } = this.network.draw('amortised.sample', particles);
+    const positions = this.#boxed ? pass.gradTensor('positions', this.flow.dimensions) : preTanh;
+    const place = placement(this.#gpu, preTanh, positions);
+    const tick = this.#clock.tick({ iterations: 1 }); // the next draw has other noise
+    const samples = { positions, program: program('sample', [draw, place, tick]) };
+    this.#samples.set(count, samples);
+    return samples;
   }
 }

@@ -1,9 +1,9 @@
 import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Dispatch } from '../gpu/program.ts';
-import { padded, type Tensor } from '../gpu/tensor.ts';
+import { padded } from '../gpu/tensor.ts';
 import { dimensionsOf, type Energy, type Rows } from './energy.ts';
-import { placement, readRows, SteinFlow, type SteinOptions } from './stein-flow.ts';
+import { SteinFlow, type SteinOptions } from './stein-flow.ts';
 
 /** How particles are moved, and from where. */
 export interface ParticleSamplerOptions extends SteinOptions {
@@ -20,10 +20,8 @@ export interface ParticleSamplerOptions extends SteinOptions {
  * density that is known by its gradient. Deterministic: the particles after n steps follow from where they began.
  */
 export class ParticleSampler {
-  /** Kernel, bandwidth and direction; its `bandwidth` holds h of the last step. */
+  /** Its `svgd.bandwidth` holds h of the last step. */
   readonly flow: SteinFlow;
-  readonly #gpu: Gpu;
-  readonly #particles: Tensor;
   readonly #move: Dispatch;
 
   /** @throws UsageError if `start` has no particle, one of another dimension, or one outside the box. */
@@ -47,14 +45,13 @@ export class ParticleSampler {
     start.forEach((row, i) => flat.set(inBox ? row.map(Math.atanh) : row, i * stride));
     const shape = [1, start.length, 1, stride];
     const direction = gpu.tensor('sampler.direction', shape);
-    this.#gpu = gpu;
-    this.#particles = gpu.tensorOf('sampler.particles', flat, shape);
+    const particles = gpu.tensorOf('sampler.particles', flat, shape);
     this.flow = new SteinFlow(gpu, energy, {
       ...rules,
       fixedParticles: start.length,
       updatedParticles: start.length,
       shared: true,
-      particles: this.#particles,
+      particles,
       direction,
       scale: 1,
       conditions: [condition],
@@ -62,7 +59,7 @@ export class ParticleSampler {
     this.#move = gpu.kernel('svgd/move_particles.wgsl').bind(
       {
         direction,
-        particles: this.#particles,
+        particles,
         squares: gpu.tensor('sampler.squares', shape),
       },
       { threads: [flat.length], params: { size: flat.length, step_size: stepSize } },
@@ -82,7 +79,6 @@ export class ParticleSampler {
    * @throws UsageError if one is no longer a finite number.
    */
   async read(): Promise<number[][]> {
-    await this.#gpu.run(placement(this.#gpu, this.#particles, this.flow.positions));
-    return readRows(this.#gpu, this.flow.positions, this.flow.dimensions);
+    return this.flow.read();
   }
 }

@@ -115,6 +115,15 @@ export class SteinFlow {
     }
   }
 
+  /**
+   * Where all particles are now, (particles * states, D), particle-major: x, or a in the box.
+   * @throws UsageError if one is no longer a finite number.
+   */
+  async read(): Promise<number[][]> {
+    await this.#gpu.run(this.#placement);
+    return readRows(this.#gpu, this.positions, this.dimensions);
+  }
+
   #gradientOnGpu(): Dispatch[] {
     if (!('wgsl' in this.#energy)) return [];
     const states = this.#conditions.length;
