@@ -23,6 +23,17 @@ export { TargetNetwork, type TargetUpdate } from './nn/target-network.ts';
 export { Svgd, type BandwidthRule, type SteinKind, type SvgdInputs, type SvgdOptions } from './svgd/svgd.ts';
 export { BehaviourPolicy } from './rl/behaviour-policy.ts';
 export type { Draw, Policy } from './rl/policy.ts';
+export type { Energy, HostEnergy, Rows, WgslEnergy } from './svgd/energy.ts';
+export { ParticleSampler, type ParticleSamplerOptions } from './svgd/particle-sampler.ts';
+export { SteinFlow, type SteinFlowOptions, type SteinOptions } from './svgd/stein-flow.ts';
+export {
+  medianSquaredDistance,
+  steinDiscrepancy,
+  steinKernel,
+  type RadialKernel,
+  type SteinDiscrepancyOptions,
+} from './svgd/stein-discrepancy.ts';
+export { AmortisedSampler, type AmortisedSamplerOptions } from './rl/amortised-sampler.ts';
 export { ReplayBuffer, type Batch } from './rl/replay-buffer.ts';
 export { GaussianPolicy, type GaussianPolicySpec } from './rl/gaussian-policy.ts';
 export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';

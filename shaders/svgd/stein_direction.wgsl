@@ -1,23 +1,30 @@
 // phi_i = 1/M sum_j [ kappa(x_j, y_i) score_j + repulsion * grad_{x_j} kappa(x_j, y_i) ],  kappa = exp(-d2 / h)
 // (eq. 13 with the sum over the fixed particles j), times `scale`, in the coordinates u of the sampling network, a = tanh u.
-// One invocation per state, updated particle i and action component. DIRECTION says in which space the kernel acts:
+// One invocation per state, updated particle i and component. DIRECTION says in which space the kernel acts:
 //   TANH_KERNEL  x = a, score = grad_u [Q/alpha + log(1 - a^2)] = (1 - a^2) dQ/da / alpha - 2a; grad kappa by the chain rule
 //   RAW          x = u, the same score
 //   RELEASED     x = a, score = dQ/da / alpha - 2a / (1 - a^2 + eps), phi_i then times 1 - a_i^2: the published code, whose
 //                stationary density is exp(Q/alpha) prod(1 - a^2) instead of exp(Q/alpha) (softlearning issue 143)
-// pre_tanh (u) and actions (a) of all particles (R, M + K, states, stride); squared_distances (R, states, M, K);
-// action_gradient (R, M, states, gradient_stride) with dQ/da at gradient_first; direction (R, M + K, states, stride).
+//   UNCORRECTED  x = a, score = dQ/da / alpha, phi_i then times 1 - a_i^2: particles pile up at the walls of the box
+//   UNBOUNDED    x = u with no squash at all, score = dQ/dx / alpha: particles anywhere in R^A
+// pre_tanh (u) and actions (a) of all particles (R, particles, states, stride), the M fixed ones first, the K updated ones
+// from first_updated on; squared_distances (R, states, M, K); action_gradient (R, M, states, gradient_stride) with dQ/da
+// at gradient_first; direction (R, particles, states, stride).
 
 override DIRECTION: u32;
 const TANH_KERNEL = 0u;
 const RAW = 1u;
 const RELEASED = 2u;
+const UNCORRECTED = 3u;
+const UNBOUNDED = 4u;
 const RELEASED_EPSILON = 1e-6;
 
 struct Params {
   states: u32,
   fixed_particles: u32,
   updated_particles: u32,
+  first_updated: u32,
+  particles: u32,
   action_size: u32,
   stride: u32,
   gradient_stride: u32,
@@ -38,7 +45,7 @@ struct Params {
 
 // x of the particle component at `at`
 fn position(at: u32) -> f32 {
-  if (DIRECTION == RAW) { return pre_tanh[at]; }
+  if (DIRECTION == RAW || DIRECTION == UNBOUNDED) { return pre_tanh[at]; }
   return actions[at];
 }
 
@@ -50,6 +57,7 @@ fn squash_slope(u: f32) -> f32 {
 
 fn score(at: u32, q_slope: f32) -> f32 {
   let action = actions[at];
+  if (DIRECTION == UNCORRECTED || DIRECTION == UNBOUNDED) { return q_slope; }
   if (DIRECTION == RELEASED) { return q_slope - 2.0 * action / (squash_slope(pre_tanh[at]) + RELEASED_EPSILON); }
   return (1.0 - action * action) * q_slope - 2.0 * action;
 }
@@ -64,8 +72,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let d = id.x % params.action_size;
   let alpha = temperature[member] * params.reward_scale;
   let h = bandwidth[member * params.states + state];
-  let first = member * (params.fixed_particles + params.updated_particles);
-  let updated = ((first + params.fixed_particles + i) * params.states + state) * params.stride + d;
+  let first = member * params.particles;
+  let updated = ((first + params.first_updated + i) * params.states + state) * params.stride + d;
   let pair = (member * params.states + state) * params.fixed_particles * params.updated_particles + i;
 
   var phi = 0.0;
@@ -79,6 +87,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     phi += kappa * score(at, q_slope) + params.repulsion * repulsion;
   }
   phi /= f32(params.fixed_particles);
-  if (DIRECTION == RELEASED) { phi *= squash_slope(pre_tanh[updated]); }
+  if (DIRECTION == RELEASED || DIRECTION == UNCORRECTED) { phi *= squash_slope(pre_tanh[updated]); }
   direction[updated] = params.scale * phi;
 }

@@ -35,7 +35,7 @@ export interface SoftQLearningOptions extends LearnerOptions {
   readonly fixedParticles: number;
   /** K: particles that are moved, eq. 14. */
   readonly updatedParticles: number;
-  readonly stein: SteinKind;
+  readonly stein: Exclude<SteinKind, 'unbounded'>;
   readonly bandwidth: BandwidthRule;
   readonly bandwidthFloor: number;
   readonly repulsion: boolean;

@@ -1,10 +1,16 @@
+import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 
-/** In which coordinates the Stein kernel acts; formulas in `shaders/svgd/stein_direction.wgsl`. */
-export type SteinKind = 'tanh-kernel' | 'raw' | 'released';
+/**
+ * In which coordinates the Stein kernel acts; formulas in `shaders/svgd/stein_direction.wgsl`. In the box, `tanh-kernel`
+ * and `raw` follow exp(Q/alpha); `released` is the published, biased direction, and `uncorrected` the paper's eq. 13 with
+ * the squash left to the chain rule alone, which piles particles up at the walls. `unbounded` has no squash: particles
+ * anywhere in R^A.
+ */
+export type SteinKind = 'tanh-kernel' | 'raw' | 'released' | 'uncorrected' | 'unbounded';
 
 /**
  * What the median of the squared distances is divided by to give the bandwidth h: `code` log M (the released code),
@@ -28,16 +34,19 @@ export interface SvgdOptions {
   readonly bandwidthFloor: number;
   /** False leaves out the repulsive term: the particles then climb to the modes and collapse (section 4 of the paper). */
   readonly repulsion: boolean;
+  /** True gives one set both roles, as in Liu and Wang (2016): M = K particles act on all, themselves too. */
+  readonly shared?: boolean;
 }
 
 /**
- * What the direction is computed from. Particles lie particle-major, the M fixed ones first; `stride` floats each.
- * The energy is given by its gradient alone, so it may come from a network, a formula or the host.
+ * What the direction is computed from. Particles lie particle-major, the M fixed ones first; `stride` floats each. With a
+ * shared set, M + K below is M. The energy is given by its gradient alone, so it may come from a network, a formula or
+ * the host.
  */
 export interface SvgdInputs {
   /** u, (R, M + K, states, stride): particles before the squash. */
   readonly preTanh: Tensor;
-  /** a = tanh u, of the same shape. */
+  /** a = tanh u, of the same shape; not looked at for `unbounded`. */
   readonly actions: Tensor;
   readonly stride: number;
   /** dQ/da at the fixed particles: (R, M, states, gradientStride), the action's part from gradientFirst on. */
@@ -55,6 +64,10 @@ export interface SvgdInputs {
 
 const DIRECTIONS = constantsOf(shaderSource('svgd/stein_direction.wgsl'));
 
+/** From this many pairs on, a workgroup looks for a state's median together; the result is the same. */
+const MOST_PAIRS_OF_ONE_INVOCATION = 1024;
+const LANES_OF_MANY = constantsOf(shaderSource('svgd/median_of_many.wgsl'))['LANES']!;
+
 /** The number that divides the median, for M fixed particles. */
 export function bandwidthDivisor(rule: BandwidthRule, fixedParticles: number): number {
   if (rule === 'paper') return 2 * Math.log(fixedParticles + 1);
@@ -62,7 +75,7 @@ export function bandwidthDivisor(rule: BandwidthRule, fixedParticles: number): n
   return Math.log(fixedParticles);
 }
 
-/** Stein variational gradient descent on particles in the box [-1, 1]^A, a set of its own for every state. */
+/** Stein variational gradient descent on particles in the box [-1, 1]^A or in R^A, a set of its own for every state. */
 export class Svgd {
   /** Squared distances of each state's pairs, (R, states, M, K). */
   readonly squaredDistances: Tensor;
@@ -71,8 +84,14 @@ export class Svgd {
   readonly #gpu: Gpu;
   readonly #options: SvgdOptions;
 
+  /** @throws UsageError if a shared set is said to have different numbers of fixed and updated particles. */
   constructor(gpu: Gpu, options: SvgdOptions) {
-    const { members, states, fixedParticles, updatedParticles } = options;
+    const { members, states, fixedParticles, updatedParticles, shared = false } = options;
+    if (shared && fixedParticles !== updatedParticles) {
+      throw new UsageError(
+        `A shared set has as many fixed as updated particles, not ${fixedParticles} and ${updatedParticles}.`,
+      );
+    }
     this.#gpu = gpu;
     this.#options = options;
     this.squaredDistances = gpu.tensor('svgd.squaredDistances', [
@@ -86,18 +105,22 @@ export class Svgd {
 
   /** Pairwise RBF kernel with the median bandwidth of each state, and the Stein direction of its updated particles. */
   direction(inputs: SvgdInputs): Program {
-    const { members, states, fixedParticles, updatedParticles, actionSize, kind } = this.#options;
+    const { members, states, fixedParticles, updatedParticles, actionSize, kind, shared } = this.#options;
     const { squaredDistances, bandwidth } = this;
     const { preTanh, actions, stride, actionGradient, temperature, direction } = inputs;
-    const positions = kind === 'raw' ? preTanh : actions;
+    const positions = kind === 'raw' || kind === 'unbounded' ? preTanh : actions;
+    const firstUpdated = shared ? 0 : fixedParticles;
     const shape = {
       states,
       fixed_particles: fixedParticles,
       updated_particles: updatedParticles,
+      first_updated: firstUpdated,
+      particles: firstUpdated + updatedParticles,
       action_size: actionSize,
       stride,
     };
     const pairs = fixedParticles * updatedParticles;
+    const many = pairs > MOST_PAIRS_OF_ONE_INVOCATION;
     const code = constantFor(DIRECTIONS, kind);
     return program('svgd', [
       this.#gpu
@@ -106,10 +129,10 @@ export class Svgd {
           { positions, squared_distances: squaredDistances },
           { threads: [states * pairs, members], params: shape },
         ),
-      this.#gpu.kernel('svgd/median_bandwidth.wgsl').bind(
+      this.#gpu.kernel(many ? 'svgd/median_of_many.wgsl' : 'svgd/median_bandwidth.wgsl').bind(
         { squared_distances: squaredDistances, bandwidth },
         {
-          threads: [states, members],
+          threads: [many ? states * LANES_OF_MANY : states, members],
           params: {
             states,
             pairs,

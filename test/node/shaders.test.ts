@@ -8,6 +8,7 @@ import { Gpu } from '../../src/gpu/gpu.ts';
 import { constantsOf, shaderFiles, shaderSource } from '../../src/gpu/shader.ts';
 import { checkKernels } from '../../src/node/doctor.ts';
 import { CONFIG_ENTRIES, resolveConfig } from '../../src/train/config.ts';
+import { ParticleSampler } from '../../src/svgd/particle-sampler.ts';
 import { Evaluator } from '../../src/train/evaluator.ts';
 import { PRESETS } from '../../src/train/presets.ts';
 import { Trainer } from '../../src/train/trainer.ts';
@@ -243,6 +244,12 @@ const NOT_IN_USE: Readonly<Record<string, string>> = {
   'profile/roofline.wgsl': 'measures the adapter for bench/',
 };
 
+/** A density of the plane under a condition. */
+const ENERGY = `const DIMENSIONS = 2u;
+fn log_density_gradient(x: array<f32, DIMENSIONS>) -> array<f32, DIMENSIONS> {
+  return array(condition(0u) - x[0], -x[1]);
+}`;
+
 /** A shader variant that was compiled, and what the compiler said. */
 interface Compiled {
   readonly file: string;
@@ -369,6 +376,11 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
     const tabular = new TabularMdp(gpu, process);
     await tabular.solve({ temperature: 1 });
     await tabular.evaluate([1], { temperature: 1 });
+    // What is not in any training: particles on an energy of somebody's own, with the directions of that use alone.
+    for (const kind of ['unbounded', 'uncorrected'] as const) {
+      const start = Array.from({ length: 40 }, (__, i) => [i / 40, -i / 40]);
+      await new ParticleSampler(gpu, { wgsl: ENERGY }, { kind, start, stepSize: 0.1 }).run(1);
+    }
     // It computes nothing, so no check is ok; but every kernel of theirs must have run.
     expect((await checkKernels(gpu)).flatMap(({ failure }) => failure ?? [])).toEqual([]);
     await gpu.ready();

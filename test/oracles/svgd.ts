@@ -66,8 +66,10 @@ export function rbf(
  * - `tanh-kernel`: kernel on actions, score of the density of u (recommended).
  * - `raw`: kernel on u, score of the density of u.
  * - `released`: kernel on actions, d/da of Q/alpha + log(1 - a^2), carried to u by the chain rule (as published).
+ * - `uncorrected`: kernel on actions, d/da of Q/alpha alone, carried to u by the chain rule.
+ * - `unbounded`: kernel on u, d/du of Q/alpha, where Q is a function of u itself.
  */
-export type SteinKind = 'tanh-kernel' | 'raw' | 'released';
+export type SteinKind = 'tanh-kernel' | 'raw' | 'released' | 'uncorrected' | 'unbounded';
 
 /** Keeps the `released` score finite where tanh saturates. */
 const RELEASED_EPSILON = 1e-6;
@@ -94,7 +96,7 @@ export interface SteinInput {
 /**
  * The score at one fixed particle, all elementwise in the action index, a = tanh(u):
  * `tanh-kernel` and `raw`: (1 - a^2) dQ/da / alpha - 2 a, which is d/du [Q(tanh u)/alpha + sum log(1 - tanh^2 u)];
- * `released`: dQ/da / alpha - 2 a / (1 - a^2 + 1e-6). `u` and `actionGradient` are (A).
+ * `released`: dQ/da / alpha - 2 a / (1 - a^2 + 1e-6); `uncorrected` and `unbounded`: dQ/da / alpha. `u` and `actionGradient` are (A).
  */
 export function steinScore(
   kind: SteinKind,
@@ -106,6 +108,7 @@ export function steinScore(
     const a = Math.tanh(entry);
     const slope = 1 - a * a;
     const pull = actionGradient[d]! / temperature;
+    if (kind === 'uncorrected' || kind === 'unbounded') return pull;
     return kind === 'released' ? pull - (2 * a) / (slope + RELEASED_EPSILON) : slope * pull - 2 * a;
   });
 }
@@ -113,8 +116,8 @@ export function steinScore(
 /**
  * phi_i = (1/M) sum_j [ kappa_ji score_j + J_j d kappa_ji / d x_j ] for the updated particles i, in coordinates of u:
  * - `tanh-kernel`: x = tanh(u), J_j = 1 - a_j^2;
- * - `raw`: x = u, J_j = 1;
- * - `released`: x = tanh(u), J_j = 1, and the sum is multiplied by 1 - a_i^2.
+ * - `raw` and `unbounded`: x = u, J_j = 1;
+ * - `released` and `uncorrected`: x = tanh(u), J_j = 1, and the sum is multiplied by 1 - a_i^2.
  *
  * The actor's loss has d(loss)/du_i = -phi_i / (B K). `direction` is (K, A).
  */
@@ -124,8 +127,9 @@ export function steinDirection(input: SteinInput): { direction: number[][]; h: n
   const tanhRows = (rows: readonly ArrayLike<number>[]) => rows.map((row) => Array.from(row, Math.tanh));
   const actionsFixed = tanhRows(preTanhFixed);
   const actionsUpdated = tanhRows(preTanhUpdated);
-  const xs = kind === 'raw' ? preTanhFixed : actionsFixed;
-  const ys = kind === 'raw' ? preTanhUpdated : actionsUpdated;
+  const inU = kind === 'raw' || kind === 'unbounded';
+  const xs = inU ? preTanhFixed : actionsFixed;
+  const ys = inU ? preTanhUpdated : actionsUpdated;
   const h = typeof bandwidth === 'number' ? bandwidth : medianBandwidth(xs, ys, bandwidth, floor);
 
   const direction = ys.map((y, i) => {
@@ -139,7 +143,8 @@ export function steinDirection(input: SteinInput): { direction: number[][]; h: n
         phi[d]! += (kappa.value * score[d]! + push) / xs.length;
       }
     });
-    return kind === 'released' ? phi.map((value, d) => value * (1 - actionsUpdated[i]![d]! ** 2)) : phi;
+    const chained = kind === 'released' || kind === 'uncorrected';
+    return chained ? phi.map((value, d) => value * (1 - actionsUpdated[i]![d]! ** 2)) : phi;
   });
   return { direction, h };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/gpu/errors.ts';
 import { padded } from '../../src/gpu/tensor.ts';
 import { Svgd, bandwidthDivisor, type SvgdOptions } from '../../src/svgd/svgd.ts';
 import { DEFAULTS as PRESET } from '../../src/train/presets.ts';
@@ -29,14 +30,18 @@ const ALPHAS = [10, 3, 5];
 const REWARD_SCALE = 0.1;
 const DEFAULTS = { bandwidth: 'code', bandwidthFloor: 1e-3, repulsion: true, kind: 'tanh-kernel' } as const;
 
+const particlesOf = ({ shared, fixedParticles, updatedParticles }: SvgdOptions) =>
+  shared ? fixedParticles : fixedParticles + updatedParticles;
+const firstUpdatedOf = ({ shared, fixedParticles }: SvgdOptions) => (shared ? 0 : fixedParticles);
+
 function randomParticles(options: SvgdOptions, deviation = 0.8): Particles {
-  const { members, states, fixedParticles, updatedParticles, actionSize } = options;
+  const { members, states, fixedParticles, actionSize } = options;
   const draws = new Draws(31 * fixedParticles + actionSize);
   const per = (rows: number, size: number) =>
     Array.from({ length: members }, () =>
       Array.from({ length: states }, () => f32(draws.normalRows(rows, actionSize, size))),
     );
-  return { preTanh: per(fixedParticles + updatedParticles, deviation), slopes: per(fixedParticles, 2) };
+  return { preTanh: per(particlesOf(options), deviation), slopes: per(fixedParticles, 2) };
 }
 
 /** (states, particles, width) of each member, particle-major in rows of `stride` floats, from column `first` on. */
@@ -56,7 +61,7 @@ function particleMajor(members: Rows[][], stride: number, first = 0): Float32Arr
 async function onGpu(options: SvgdOptions, { preTanh, slopes }: Particles, scale: number) {
   const gpu = gpuOf();
   const { members, states, fixedParticles, updatedParticles, actionSize } = options;
-  const particles = fixedParticles + updatedParticles;
+  const particles = particlesOf(options);
   const stride = padded(actionSize);
   const gradientFirst = 3;
   const gradientStride = padded(gradientFirst + actionSize);
@@ -90,8 +95,8 @@ async function onGpu(options: SvgdOptions, { preTanh, slopes }: Particles, scale
     return {
       distances: distances!.subarray(at * pairs, (at + 1) * pairs),
       h: h![at]!,
-      untouched: rows.slice(0, fixedParticles).flat(),
-      direction: rows.slice(fixedParticles).flatMap((row) => row.slice(0, actionSize)),
+      untouched: rows.slice(0, firstUpdatedOf(options)).flat(),
+      direction: rows.slice(firstUpdatedOf(options)).flatMap((row) => row.slice(0, actionSize)),
     };
   };
 }
@@ -104,8 +109,9 @@ async function expectOracle(options: SvgdOptions, particles = randomParticles(op
     for (let s = 0; s < options.states; s++) {
       const u = particles.preTanh[m]![s]!;
       const fixed = u.slice(0, options.fixedParticles);
-      const updated = u.slice(options.fixedParticles);
-      const space = (rows: Rows) => (options.kind === 'raw' ? rows : rows.map((row) => row.map(Math.tanh)));
+      const updated = u.slice(firstUpdatedOf(options));
+      const inU = options.kind === 'raw' || options.kind === 'unbounded';
+      const space = (rows: Rows) => (inU ? rows : rows.map((row) => row.map(Math.tanh)));
       const reference = steinDirection({
         kind: options.kind,
         preTanhFixed: fixed,
@@ -127,7 +133,7 @@ async function expectOracle(options: SvgdOptions, particles = randomParticles(op
   }
 }
 
-const KINDS: SteinKind[] = ['tanh-kernel', 'raw', 'released'];
+const KINDS: SteinKind[] = ['tanh-kernel', 'raw', 'released', 'uncorrected', 'unbounded'];
 const RULES: BandwidthRule[] = ['code', 'paper', 'plus-one'];
 
 describe('Svgd', () => {
@@ -146,13 +152,15 @@ describe('Svgd', () => {
     },
   );
 
-  // One particle, more fixed than updated and fewer, odd and even numbers of pairs, one to seven action components.
+  // One particle, more fixed than updated and fewer, odd and even numbers of pairs, one to seven action components;
+  // beyond 1024 pairs another kernel finds the median.
   test.each([
     { members: 1, states: 1, fixedParticles: 1, updatedParticles: 1, actionSize: 1 },
     { members: 1, states: 3, fixedParticles: 1, updatedParticles: 5, actionSize: 2 },
     { members: 3, states: 11, fixedParticles: 8, updatedParticles: 3, actionSize: 1 },
     { members: 1, states: 17, fixedParticles: 3, updatedParticles: 13, actionSize: 3 },
     { members: 2, states: 2, fixedParticles: 5, updatedParticles: 5, actionSize: 7 },
+    { members: 2, states: 3, fixedParticles: 33, updatedParticles: 32, actionSize: 2 },
   ])(
     'agrees with float64: $members x $states, M $fixedParticles, K $updatedParticles, A $actionSize',
     async (one) => {
@@ -174,6 +182,27 @@ describe('Svgd', () => {
     await expectOracle({ ...DEFAULTS, ...sizes, kind, repulsion: false });
   });
 
+  test.each(KINDS)(
+    '%s with one set in both roles counts each particle as its own neighbour',
+    async (kind) => {
+      const sizes = { members: 2, states: 3, fixedParticles: 6, updatedParticles: 6, actionSize: 3 };
+      await expectOracle({ ...DEFAULTS, ...sizes, kind, shared: true });
+      await expectOracle({
+        ...DEFAULTS,
+        ...sizes,
+        fixedParticles: 1,
+        updatedParticles: 1,
+        kind,
+        shared: true,
+      });
+    },
+  );
+
+  test('refuses a shared set of two sizes', () => {
+    const sizes = { members: 1, states: 1, fixedParticles: 6, updatedParticles: 5, actionSize: 1 };
+    expect(() => new Svgd(gpuOf(), { ...DEFAULTS, ...sizes, shared: true })).toThrow(UsageError);
+  });
+
   test('with equal particles the bandwidth is the floor', async () => {
     const sizes = { members: 1, states: 2, fixedParticles: 3, updatedParticles: 4, actionSize: 2 };
     const options = { ...DEFAULTS, ...sizes, bandwidthFloor: 0.25 };
@@ -190,8 +219,10 @@ describe('Svgd', () => {
     { fixedParticles: 3, updatedParticles: 5 },
     { fixedParticles: 7, updatedParticles: 2 },
     { fixedParticles: 1, updatedParticles: 2 },
+    { fixedParticles: 37, updatedParticles: 31 },
+    { fixedParticles: 40, updatedParticles: 40 },
   ])(
-    'takes the lower median of tied distances, M $fixedParticles and K $updatedParticles',
+    'takes the lower median of tied distances, few or many, M $fixedParticles and K $updatedParticles',
     async (counts) => {
       const options = { ...DEFAULTS, ...counts, members: 1, states: 40, actionSize: 2, kind: 'raw' as const };
       const draws = new Draws(5);
