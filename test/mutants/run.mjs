@@ -77,15 +77,10 @@ async function failingRows(copy) {
   // A run that diverges leaves no numbers.
   if (!existsSync(numbers)) return [said.trim().split('\n').at(-1)];
   const { judgements } = JSON.parse(readFileSync(numbers, 'utf8'));
+  const rounded = (value) => (value === null ? 'never' : Number(value.toPrecision(3))); // JSON has no word for infinity
   return judgements
     .filter(({ ok }) => !ok)
-    .map(({ metric, least, greatest }) =>
-      // What JSON has no word for is a coverage that never came to stay.
-      [
-        metric,
-        ...[least, greatest].map((value) => (value === null ? 'never' : Number(value.toPrecision(3)))),
-      ].join(' '),
-    );
+    .map(({ metric, least, greatest }) => `${metric} ${rounded(least)} to ${rounded(greatest)}`);
 }
 
 /** Makes the mistake in the copy, looks who notices, and takes it back. */
@@ -111,7 +106,10 @@ async function judge(copy, mutant, withAcceptance) {
       tests: notices.length,
       seconds: seconds(),
     };
-    return withAcceptance ? { ...result, failingRows: await failingRows(copy) } : result;
+    if (!withAcceptance) return result;
+    const rows = await failingRows(copy);
+    const missed = (mutant.acceptance ?? []).filter((row) => !rows.some((one) => one.startsWith(row)));
+    return { ...result, failingRows: [...rows, ...missed.map((row) => `${row} in bounds after all`)] };
   } finally {
     writeFileSync(path, original);
   }
@@ -135,7 +133,7 @@ function print(results) {
     style: { head: [], border: [] },
   });
   for (const { name, verdict, noticedBy, tests, seconds, failingRows: rows } of results) {
-    const lines = verdict === 'caught' ? noticedBy : [verdict];
+    const lines = verdict === 'caught' ? [...noticedBy] : [verdict];
     if (rows) lines.push(`acceptance: ${rows.join('; ') || 'all rows in bounds'}`);
     table.push([name, lines.join('\n'), tests, seconds.toFixed(1)]);
   }
@@ -182,8 +180,8 @@ async function main() {
   const results = [];
   for (const mutant of mutants) {
     say(`${mutant.name}: ${mutant.mistake}`);
-    const { name, mistake } = mutant;
-    results.push({ name, mistake, ...(await judge(copy, mutant, values.acceptance)) });
+    const { name, mistake, file } = mutant;
+    results.push({ name, mistake, file, ...(await judge(copy, mutant, values.acceptance)) });
   }
   print(results);
   if (values.json) writeFileSync(values.json, `${JSON.stringify(record(results), null, 1)}\n`);

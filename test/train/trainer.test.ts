@@ -5,6 +5,8 @@ import { PRESETS } from '../../src/train/presets.ts';
 import { Evaluator, relativeEntropy } from '../../src/train/evaluator.ts';
 import type { MetricRow } from '../../src/train/metrics.ts';
 import { DivergenceError, METRICS_INTERVAL, Trainer } from '../../src/train/trainer.ts';
+import { GOAL_SPREAD } from '../oracles/multigoal-paper.ts';
+import { GOALS } from '../oracles/multigoal.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { useGpu } from '../support/gpu.ts';
 
@@ -204,6 +206,24 @@ describe('Evaluator', () => {
     expect(success).toBeCloseTo(rollouts.filter(({ terminated }) => terminated).length / 33, 12);
     expect(outcomeShares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(success, 12);
     expect(meanLength).toBeCloseTo(rollouts.reduce((sum, { length }) => sum + length, 0) / 33, 12);
+  });
+
+  test('an episode without an end of its own counts for the goal at which it is cut', async () => {
+    const config = resolveConfig({ ...SMALL, environment: 'multigoal-paper', seed: 4 });
+    const { algorithm, environment } = await Trainer.create(gpuOf(), config);
+    const evaluator = new Evaluator(gpuOf(), algorithm, environment, { rollouts: 300, seed: 1 });
+    const rollouts = await evaluator.rollOut();
+    const reached = rollouts.filter(({ observations, length, terminated, outcome }) => {
+      expect([length, terminated]).toEqual([20, false]);
+      const [x, y] = observations.at(-1) as [number, number];
+      const goal = GOALS.findIndex(([gx, gy]) => Math.hypot(x - gx, y - gy) < GOAL_SPREAD);
+      expect(outcome).toBe(goal < 0 ? null : goal);
+      return goal >= 0;
+    });
+    // The untrained policy of this seed wanders far enough to be at a goal now and then.
+    expect(reached.length).toBeGreaterThan(0);
+    expect(reached.length).toBeLessThan(300);
+    expect(evaluator.summarise(rollouts).success).toBeCloseTo(reached.length / 300, 12);
   });
 
   test('rolling out leaves the run as it was', async () => {
