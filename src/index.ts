@@ -35,6 +35,14 @@ export {
 } from './envs/environment.ts';
 export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
+export type { Optimum } from './exact/optimum.ts';
+export {
+  MultigoalOptimum,
+  type Mode,
+  type MultigoalProblem,
+  type OptimumRollouts,
+} from './exact/multigoal-optimum.ts';
+export { hoverWarning } from './exact/hover-warning.ts';
 export type { Algorithm, Metric } from './algorithms/algorithm.ts';
 export {
   SoftQLearning,
