@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { environmentNames } from '../../src/envs/environment.ts';
+import { MultigoalOptimum } from '../../src/exact/multigoal-optimum.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { constantsOf, shaderFiles, shaderSource } from '../../src/gpu/shader.ts';
 import { checkKernels } from '../../src/node/doctor.ts';
@@ -355,6 +356,10 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
       await evaluator.actionsAt([state], 1);
       await evaluator.valuesAt([[...state, ...Array.from({ length: actionSize }, () => 0)]], 1);
       free();
+    }
+    // Temperatures choose the variants; with noise there are more kernels.
+    for (const temperature of [0.3, 1, 10]) {
+      await MultigoalOptimum.solve(gpu, { temperature, spacing: 0.1, params: { noise: 0.1 } });
     }
     // It computes nothing, so no check is ok; but every kernel of theirs must have run.
     expect((await checkKernels(gpu)).flatMap(({ failure }) => failure ?? [])).toEqual([]);
