@@ -55,8 +55,15 @@ export type { Algorithm, LearnerContext, LearnerOptions, Metric } from './algori
 export { Ddpg } from './algorithms/ddpg.ts';
 export { Sac, type SacOptions } from './algorithms/sac.ts';
 export { SoftQLearning, type SoftQLearningOptions } from './algorithms/soft-q-learning.ts';
-export type { Optimum } from './exact/optimum.ts';
 export { nearestNeighbourEntropy, type EntropyEstimate } from './exact/entropy.ts';
+export type { Optimum } from './exact/optimum.ts';
+export {
+  MultigoalOptimum,
+  type Mode,
+  type MultigoalProblem,
+  type OptimumRollouts,
+} from './exact/multigoal-optimum.ts';
+export { hoverWarning } from './exact/hover-warning.ts';
 export {
   klFromSamples,
   klToOptimum,

@@ -57,6 +57,8 @@ const CELLS_AT_JUMP = 8;
 const PROBES = 81;
 /** Distance in actions below which two maxima count as one. */
 const MODE_DISTANCE = 0.15;
+/** By which a goal's radius is shortened for a point to lie inside its edge. */
+const INSIDE_EDGE = 1 - 1e-9;
 /** Where the search for a maximum stops. */
 const MODE_PRECISION = 1e-5;
 
@@ -171,8 +173,8 @@ export class MultigoalOptimum implements Optimum {
   }
 
   /**
-   * The local maxima of Q*(s, .) over the box, highest first; maxima nearer than 0.15 to a higher one are part of it. Where
-   * a goal's edge makes one, it is the best action found just inside the edge.
+   * The local maxima of Q*(s, .) over the box, highest first; maxima nearer than 0.15 to a higher one are part of it. One
+   * that a goal's edge makes lies just inside the edge.
    */
   modesAt(state: readonly number[]): Mode[] {
     const [x, y] = this.#inside(state);
@@ -187,6 +189,14 @@ export class MultigoalOptimum implements Optimum {
         if (highestAround(values, PROBES, i, j, near))
           found.push(this.#climb(x, y, [i * step - 1, j * step - 1], step));
       }
+    }
+    // Along a goal's edge a search in few directions stops early. Q falls like a circle around its peak there, so the best
+    // of an edge lies on the line to the goal.
+    for (const [gx, gy] of this.#world.goals) {
+      const share = 1 - (this.#world.goalRadius * INSIDE_EDGE) / Math.hypot(gx - x, gy - y);
+      const [ax, ay] = [share * (gx - x), share * (gy - y)];
+      if (share > 0 && Math.max(Math.abs(ax), Math.abs(ay)) <= 1)
+        found.push(this.#climb(x, y, [ax, ay], step));
     }
     found.sort((a, b) => b.q - a.q);
     const modes = found.filter(

@@ -10,6 +10,7 @@ import { parseAdapterChoice } from './adapter.ts';
 import { describeSetting, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
 import { RunFolder } from './run-folder.ts';
+import { SOLVE_DEFAULTS, solveAction } from './solve.ts';
 import { evaluationRows, groundTruthRows, table, trainTable } from './table.ts';
 import { evaluateRun, measureExactly, openGpu, ROLLOUTS, train } from './train.ts';
 import { verifyVectors } from './verify-vectors.ts';
@@ -62,6 +63,24 @@ function buildProgram(): Command {
     .addOption(jsonOption())
     .addOption(adapterOption())
     .action(evaluateAction);
+  program
+    .command('solve')
+    .description('solve an environment exactly: V*, entropy and modes of the optimal policy, and its return')
+    .argument('<environment>', 'multigoal')
+    .option('--alpha <value>', 'temperature in raw reward units', SOLVE_DEFAULTS.alpha)
+    .option('--grid <spacing>', "distance between the grid's points", SOLVE_DEFAULTS.grid)
+    .option('--discount <value>', 'gamma, below 1', SOLVE_DEFAULTS.discount)
+    .option(
+      '--noise <value>',
+      'deviation of the noise of a step: 0, or from the spacing to 1',
+      SOLVE_DEFAULTS.noise,
+    )
+    .option('--at <points>', "states to report, as '0,0;2.5,0'", SOLVE_DEFAULTS.at)
+    .option('--rollouts <n>', 'episodes of the optimal policy', SOLVE_DEFAULTS.rollouts)
+    .option('--seed <n>', 'seed of the episodes', SOLVE_DEFAULTS.seed)
+    .addOption(jsonOption())
+    .addOption(adapterOption())
+    .action(solveAction);
   program
     .command('acceptance')
     .description(

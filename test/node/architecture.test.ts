@@ -204,7 +204,7 @@ describe('the layers of the code', () => {
     expect(arrow('demo/main.ts', INDEX)).toBe(true);
     const graph = new Map(sources.map((source) => [source.path, source]));
     const reached = reachable(graph, INDEX);
-    for (const folder of ['gpu', 'nn', 'svgd', 'rl', 'envs', 'algorithms', 'train']) {
+    for (const folder of ['gpu', 'nn', 'svgd', 'rl', 'envs', 'exact', 'algorithms', 'train']) {
       expect([...reached].some((path) => path.startsWith(`src/${folder}/`))).toBe(true);
     }
   });

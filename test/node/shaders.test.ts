@@ -4,6 +4,7 @@ import { create, globals } from 'webgpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { environmentNames } from '../../src/envs/environment.ts';
 import { TabularMdp } from '../../src/exact/tabular.ts';
+import { MultigoalOptimum } from '../../src/exact/multigoal-optimum.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { constantsOf, shaderFiles, shaderSource } from '../../src/gpu/shader.ts';
 import { checkKernels } from '../../src/node/doctor.ts';
@@ -380,6 +381,10 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
     for (const kind of ['unbounded', 'uncorrected'] as const) {
       const start = Array.from({ length: 40 }, (__, i) => [i / 40, -i / 40]);
       await new ParticleSampler(gpu, { wgsl: ENERGY }, { kind, start, stepSize: 0.1 }).run(1);
+    }
+    // Temperatures choose the variants; with noise there are more kernels.
+    for (const temperature of [0.3, 1, 10]) {
+      await MultigoalOptimum.solve(gpu, { temperature, spacing: 0.1, params: { noise: 0.1 } });
     }
     // It computes nothing, so no check is ok; but every kernel of theirs must have run.
     expect((await checkKernels(gpu)).flatMap(({ failure }) => failure ?? [])).toEqual([]);
