@@ -166,7 +166,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   }
   const { updates } = clock;
   const suffix = `-${name}-s${seed}-n${rollouts}`;
-  const exact = flags.exact ? await measureExactly(gpu, trainer, seed) : undefined;
+  const exact = flags.exact ? await measureExactly(trainer, seed) : undefined;
   const options = { rollouts, seed, updates, suffix, ...(exact && { exact }) };
   const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, options);
   if (flags.json) {

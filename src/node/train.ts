@@ -1,4 +1,5 @@
 import { drawFigure1 } from '../experiments/figure1.ts';
+import { hoverWarning } from '../exact/hover-warning.ts';
 import { measureAgainst, solveOptimum } from '../experiments/ground-truth.ts';
 import { Gpu, mebibytes } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
@@ -62,6 +63,12 @@ export async function train(
     `softq: training ${config.environment} (${config.preset}, seed ${config.seed}) on ${adapter}; ` +
       `GPU memory ${memoryText(gpu)}; run folder ${folder.path}\n`,
   );
+
+  const warning =
+    config.environment === 'multigoal'
+      ? hoverWarning(config.finalTemperature ?? config.temperature)
+      : undefined;
+  if (warning) process.stderr.write(`softq: ${warning}\n`);
 
   const interrupt = listenForInterrupt();
   const progress = reportProgress(config.updates);
@@ -189,11 +196,11 @@ export async function evaluateRun(
  * The distances of a trained policy from the exact optimum at its own temperature.
  * @throws UsageError if its task has no exact solution here.
  */
-export async function measureExactly(gpu: Gpu, trainer: Trainer, seed: number): Promise<GroundTruth> {
-  const { config, algorithm } = trainer;
+export async function measureExactly(trainer: Trainer, seed: number): Promise<GroundTruth> {
+  const { gpu, config, algorithm } = trainer;
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
   const optimum = await solveOptimum(gpu, config, temperature);
-  return measureAgainst(optimum, gpu, algorithm, config, seed);
+  return measureAgainst(optimum, trainer, seed);
 }
 
 /** Draws `learning-curves.svg` and `.png` where there are at least two rows to join. */
