@@ -9,6 +9,7 @@ import { parseSeeds, runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
 import { describeSetting, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
+import { reproduceMultigoal } from './reproduce.ts';
 import { RunFolder } from './run-folder.ts';
 import { SOLVE_DEFAULTS, solveAction } from './solve.ts';
 import { evaluationRows, groundTruthRows, table, trainTable } from './table.ts';
@@ -92,6 +93,20 @@ function buildProgram(): Command {
     .option('--out <file>', 'also write all numbers as JSON')
     .addOption(adapterOption())
     .action(acceptanceAction);
+  program
+    .command('reproduce')
+    .description(
+      "the paper's first comparison, on many seeds: soft Q-learning, SAC, SAC with a mixture and DDPG, against the optimum",
+    )
+    .argument('<experiment>', Object.keys(EXPERIMENTS).join(', '))
+    .option('--seeds <list>', 'e.g. 500-509', '500-509')
+    .option(
+      '--out <file>',
+      'JSON file of the runs; those already in it are not repeated',
+      'reproduce-multigoal.json',
+    )
+    .addOption(adapterOption())
+    .action(reproduceAction);
   program
     .command('doctor')
     .description('show the adapter with its limits, and check kernels on it against float64')
@@ -220,6 +235,24 @@ async function acceptanceAction(flags: AcceptanceFlags): Promise<void> {
     ...(out !== undefined && { out }),
   });
   if (!ok) process.exitCode = EXIT.notRight;
+}
+
+const EXPERIMENTS = { multigoal: reproduceMultigoal };
+
+async function reproduceAction(
+  experiment: string,
+  flags: { readonly seeds: string; readonly out: string; readonly adapter?: string },
+): Promise<void> {
+  if (!Object.hasOwn(EXPERIMENTS, experiment)) {
+    throw new UsageError(
+      `There is no experiment '${experiment}'; there is ${Object.keys(EXPERIMENTS).join(', ')}.`,
+    );
+  }
+  await EXPERIMENTS[experiment as keyof typeof EXPERIMENTS]({
+    seeds: parseSeeds(flags.seeds),
+    out: flags.out,
+    adapter: parseAdapterChoice(flags.adapter),
+  });
 }
 
 interface ReportFlags {

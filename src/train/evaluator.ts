@@ -1,5 +1,5 @@
 import type { Algorithm } from '../algorithms/algorithm.ts';
-import type { Environment } from '../envs/environment.ts';
+import type { EnvParams, Environment } from '../envs/environment.ts';
 import { VectorEnv } from '../envs/vector-env.ts';
 import { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -52,16 +52,16 @@ export class Evaluator {
 
   /**
    * Evaluates with `rollouts` episodes; the same seed gives the same start states and noise every time. Episodes are cut
-   * after `maxEpisodeSteps`, the environment's own limit by default.
+   * after `maxEpisodeSteps`, the environment's own limit by default; `params` differ from the environment's own.
    */
   constructor(
     gpu: Gpu,
     algorithm: Algorithm,
     environment: Environment,
-    options: { rollouts: number; seed: number; maxEpisodeSteps?: number },
+    options: { rollouts: number; seed: number; maxEpisodeSteps?: number; params?: EnvParams },
   ) {
     const { observationSize, actionSize } = environment.spec;
-    const { rollouts, seed, maxEpisodeSteps = environment.spec.maxEpisodeSteps } = options;
+    const { rollouts, seed, maxEpisodeSteps = environment.spec.maxEpisodeSteps, params = {} } = options;
     this.#gpu = gpu;
     this.#algorithm = algorithm;
     this.#environment = environment;
@@ -83,6 +83,7 @@ export class Evaluator {
       seeds,
       clock: this.#clock,
       maxEpisodeSteps,
+      params,
     });
     const action = gpu.tensor('evaluation.action', [members, rollouts, actionSize]);
     const source = { clock: this.#clock, seeds };
