@@ -3,6 +3,7 @@ import { klToOptimum } from '../exact/divergence.ts';
 import type { Optimum } from '../exact/optimum.ts';
 import { actionQuadrature, logPartition } from '../exact/quadrature.ts';
 import { UsageError } from '../gpu/errors.ts';
+import { formatNumber } from '../report/sheet.ts';
 import { figure1, type Figure1Data } from '../report/figure1.ts';
 import type { Config } from '../train/config.ts';
 import type { Evaluation, Evaluator, Rollout } from '../train/evaluator.ts';
@@ -81,7 +82,7 @@ export async function drawFigure1(
       caption:
         `${name}: ${updates} updates, seed ${config.seed}. Success ${(100 * evaluation.success).toFixed(1)} % of ` +
         `${evaluation.rollouts} rollouts (${TRAJECTORIES} drawn); goals ${outcomes.join(', ')}: ${shares}; mean return ` +
-        `${evaluation.meanReturn.toFixed(0)}. \u03b1 = ${Number(temperature.toPrecision(3))}.`,
+        `${formatNumber(evaluation.meanReturn, 0)}. \u03b1 = ${formatNumber(temperature, 4)}.`,
       world: {
         low: -plane.bound,
         high: plane.bound,

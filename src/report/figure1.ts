@@ -42,7 +42,7 @@ const WIDTH = 1200;
 const MARGIN = 16;
 const COLUMN_GAP = 24;
 /** Between the learned row and the exact one, for a divergence and a heading. */
-const ROW_GAP = 50;
+const ROW_GAP = 52;
 const PLANE_LEFT = 58;
 /** Between the plane and the first column, for the axis they do not share. */
 const PLANE_GAP = 66;
@@ -132,8 +132,8 @@ function drawActionPanel(
       ],
     },
   );
-  sheet.text(box.x, box.y - 8, labels.name, { size: 11 });
-  sheet.text(box.x + box.side, box.y - 8, labels.detail, { size: 10, fill: SOFT_INK, anchor: 'end' });
+  sheet.text(box.x, box.y - 9, labels.name, { size: 10, bold: true });
+  sheet.text(box.x + box.side, box.y - 9, labels.detail, { size: 10, fill: SOFT_INK, anchor: 'end' });
 }
 
 /** The colours with their densities, below the frames of a column that end at `bottom`. */
@@ -193,8 +193,8 @@ function drawColumn(
   const { x, y, side } = box;
   const scale = scaleOf([learned.logDensity, ...(exact ? [exact.logDensity] : [])]);
   const [sx, sy] = state.map((v) => formatNumber(v));
-  sheet.text(x, y - 26, letterOf(index), { size: 13, bold: true });
-  sheet.text(x + 16, y - 26, `s = (${sx}, ${sy})`, { size: 12 });
+  sheet.text(x, y - 24, letterOf(index), { size: 13, bold: true });
+  sheet.text(x + 16, y - 24, `s = (${sx}, ${sy})`, { size: 12 });
   const yLabel = index === 0 ? 'velocity y' : null;
   drawActionPanel(
     sheet,
@@ -211,9 +211,9 @@ function drawColumn(
   let bottom = y + side;
   if (exact) {
     const { nats, lowerBound } = exact.divergence;
-    // An estimate of what is never negative may be.
-    const divergence = `${lowerBound ? '\u2265' : '='} ${formatNumber(Math.max(0, nats))} nats`;
-    sheet.text(x + side / 2, bottom + 18, `KL(\u03c0 \u2016 \u03c0*) ${divergence}`, {
+    // A bound is rounded down, so that it stays one. An estimate may be negative, which a divergence never is.
+    const divergence = lowerBound ? `\u2265 ${Math.floor(nats)}` : `= ${Math.max(0, nats).toFixed(2)}`;
+    sheet.text(x + side / 2, bottom + 18, `KL(\u03c0 \u2016 \u03c0*) ${divergence} nats`, {
       size: 10,
       anchor: 'middle',
     });
@@ -248,7 +248,10 @@ export function figure1(data: Figure1Data, document: Document): string {
   const columns = Math.max(3, panels.length);
   const twoRows = panels.some(({ exact }) => exact);
   const forFrames = WIDTH - PLANE_LEFT - PLANE_GAP - MARGIN - (columns - 1) * COLUMN_GAP;
-  const side = twoRows ? (forFrames - ROW_GAP) / (columns + 2) : (forFrames - PLANE_SIDE) / columns;
+  // Whole pixels where the side decides how high the sheet is.
+  const side = twoRows
+    ? Math.floor((forFrames - ROW_GAP) / (columns + 2))
+    : (forFrames - PLANE_SIDE) / columns;
   const height = twoRows ? 2 * side + ROW_GAP : side;
   const planeSide = twoRows ? height : PLANE_SIDE;
   drawPlane(sheet, data, states, { x: PLANE_LEFT, y: top, side: planeSide });
