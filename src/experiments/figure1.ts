@@ -29,7 +29,7 @@ const TRAJECTORIES = 60;
  * @throws UsageError for an environment that is not a task in the plane.
  */
 export async function drawFigure1(
-  evaluator: Evaluator,
+  evaluator: Pick<Evaluator, 'actionsAt' | 'valuesAt'>,
   run: {
     readonly name: string;
     readonly config: Config;
