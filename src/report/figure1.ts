@@ -50,7 +50,8 @@ const PLANE_GAP = 66;
 const PLANE_SIDE = 304;
 /** From the bottom of a frame to the last line of text that belongs to it: below the plane, and below the columns. */
 const BELOW = { plane: 52, columns: 102 } as const;
-const BAR_HEIGHT = 10;
+/** The colour bar: its height, and its distance from the frame above, whose axis lies between. */
+const BAR = { height: 10, gap: 58 } as const;
 
 /** The colours of a column's densities, which its panels share so that equal colours are equal densities. */
 interface Scale {
@@ -144,10 +145,10 @@ function drawColourBar(
 ): void {
   const floor = bands[0] ?? 0;
   const edges = [...bands, (bands.at(-1) ?? 0) + step];
-  const stride = Math.ceil(bands.length / 4);
-  // From zero, so that the numbers are round ones.
+  // Three to five numbers, counted from zero and by powers of two, so that they stay short beside the next bar's.
+  const stride = bands.length > 8 ? 4 : 2;
   const ticks = edges.filter((edge) => Math.round(edge / step) % stride === 0);
-  const top = box.bottom + 58;
+  const top = box.bottom + BAR.gap;
   if (cut) {
     // The usual sign that the lowest colour also stands for all that lies below the scale.
     const tip = `M${box.x},${top}l-8,5l8,5z`;
@@ -157,7 +158,7 @@ function drawColourBar(
   }
   sheet.panel(
     'colour-scale',
-    { x: box.x, y: top, width: box.side, height: BAR_HEIGHT, left: 14, right: 14, top: 2, bottom: 18 },
+    { x: box.x, y: top, width: box.side, height: BAR.height, left: 14, right: 14, top: 2, bottom: 18 },
     {
       x: { domain: [floor, edges.at(-1) ?? 0], axis: null },
       y: { axis: null },
