@@ -1,8 +1,5 @@
-import { multigoal, MULTIGOAL_PROBES } from '../envs/multigoal.ts';
-import { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
-import { UsageError } from '../gpu/errors.ts';
-import type { Gpu } from '../gpu/gpu.ts';
-import type { Config } from '../train/config.ts';
+import { MULTIGOAL_PROBES } from '../envs/multigoal.ts';
+import type { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
 import { Evaluator } from '../train/evaluator.ts';
 import type { Trainer } from '../train/trainer.ts';
 import {
@@ -11,29 +8,6 @@ import {
   LONGEST_EPISODE,
   type GroundTruth,
 } from '../train/ground-truth.ts';
-
-/** Whether the exact optimum of a task can be computed here. */
-export function hasOptimum(environment: string): boolean {
-  return environment === multigoal.spec.name;
-}
-
-/**
- * The exact optimum of a run's task at `temperature`; `spacing` of its grid as in `MultigoalOptimum`.
- * @throws UsageError if the task has no exact solution here.
- */
-export async function solveOptimum(
-  gpu: Gpu,
-  { environment, discount }: Pick<Config, 'environment' | 'discount'>,
-  temperature: number,
-  spacing?: number,
-): Promise<MultigoalOptimum> {
-  if (!hasOptimum(environment)) {
-    throw new UsageError(
-      `The exact optimum is known of ${multigoal.spec.name} alone, not of ${environment}: leave out --exact.`,
-    );
-  }
-  return MultigoalOptimum.solve(gpu, { temperature, discount, ...(spacing !== undefined && { spacing }) });
-}
 
 /** All distances of a trained policy and critic from the optimum of its task, by rollouts and draws with `seed`. */
 export async function measureAgainst(

@@ -8,7 +8,7 @@ import {
   type Judgement,
   type SeedResult,
 } from '../experiments/acceptance.ts';
-import { solveOptimum } from '../experiments/ground-truth.ts';
+import { solveOptimum } from '../experiments/run-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import type { AdapterChoice } from './adapter.ts';
 import { table } from './table.ts';

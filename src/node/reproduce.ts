@@ -8,7 +8,7 @@ import {
   type ComparisonRow,
   type ComparisonSummary,
 } from '../experiments/reproduce-multigoal.ts';
-import { solveOptimum } from '../experiments/ground-truth.ts';
+import { solveOptimum } from '../experiments/run-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { DEFAULTS } from '../train/presets.ts';
 import type { AdapterChoice } from './adapter.ts';

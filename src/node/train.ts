@@ -1,6 +1,7 @@
 import { drawFigure1 } from '../experiments/figure1.ts';
 import { hoverWarning } from '../exact/hover-warning.ts';
-import { measureAgainst, solveOptimum } from '../experiments/ground-truth.ts';
+import { measureAgainst } from '../experiments/ground-truth.ts';
+import { optimumOf, solveOptimum } from '../experiments/run-optimum.ts';
 import { Gpu, mebibytes } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
 import type { Config } from '../train/config.ts';
@@ -178,11 +179,13 @@ export async function evaluateRun(
 ): Promise<{ evaluation: Evaluation; figure: string }> {
   const { config, algorithm, environment } = trainer;
   const { rollouts: count, seed, updates = trainer.updates, suffix = '', exact } = options;
+  const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
+  // Before the evaluator, whose tensors the solver would take away.
+  const optimum = await optimumOf(gpu, config, temperature);
   const evaluator = new Evaluator(gpu, algorithm, environment, { rollouts: count, seed });
   const rollouts = await evaluator.rollOut();
   const evaluation = evaluator.summarise(rollouts);
-  const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
-  const run = { name: folder.name, config, updates, temperature, rollouts, evaluation };
+  const run = { name: folder.name, config, updates, temperature, rollouts, evaluation, optimum };
   const svg = await drawFigure1(evaluator, run, createDocument());
   await folder.writeFile(
     `evaluation${suffix}.json`,

@@ -55,6 +55,8 @@ describe('softq train', () => {
       'learning-curves.svg',
       'metrics.jsonl',
     ]);
+    const figure = readFileSync(join(finished, 'figure1.svg'), 'utf8');
+    expect(figure.match(/>exact</g)).toHaveLength(3);
     const lines = readFileSync(join(finished, 'metrics.jsonl'), 'utf8').trim().split('\n');
     const rows = lines.map((line) => JSON.parse(line) as { global_step: number; updates: number });
     expect(rows.map(({ updates }) => updates)).toEqual([25, 50]);
