@@ -42,14 +42,14 @@ export async function drawFigure1(
     panels.push({
       state: [...state],
       q: { size: ACTION_GRID, values },
-      actions: actions[i]! as [number, number][],
+      actions: distinct(actions[i]! as [number, number][]),
     });
   }
   const axis = range(REWARD_GRID, MULTIGOAL_BOUND);
   const shares = evaluation.outcomeShares.map((share) => `${(100 * share).toFixed(0)} %`).join(', ');
   return figure1(
     {
-      title: 'Soft Q-learning on the multi-goal task',
+      title: `${learnerOf(config)} on the multi-goal task`,
       caption:
         `${name}: ${updates} updates, seed ${config.seed}. Success ${(100 * evaluation.success).toFixed(1)} % of ` +
         `${evaluation.rollouts} rollouts (${TRAJECTORIES} drawn); goals right, left, up, down: ${shares}; mean return ` +
@@ -70,6 +70,24 @@ export async function drawFigure1(
     },
     document,
   );
+}
+
+function learnerOf({ algorithm, mixtureComponents }: Config): string {
+  switch (algorithm) {
+    case 'soft-q':
+      return 'Soft Q-learning';
+    case 'sac':
+      return mixtureComponents === 1
+        ? 'Soft actor-critic'
+        : `Soft actor-critic with a mixture of ${mixtureComponents} Gaussians`;
+    case 'ddpg':
+      return 'Deep deterministic policy gradient';
+  }
+}
+
+/** A deterministic policy draws one action however often it is asked. */
+function distinct(actions: readonly [number, number][]): [number, number][] {
+  return [...new Map(actions.map((action) => [action.join(), action])).values()];
 }
 
 /** `size` evenly spaced numbers from -bound to bound. */

@@ -13,7 +13,7 @@ export interface Figure1Data extends PlaneData {
   temperature: number;
   /**
    * One panel per state: Q(state, .) in raw reward units, size x size over [-1, 1]^2 with both ends, y outer
-   * ascending, and actions drawn from the policy there.
+   * ascending, and actions drawn from the policy there; a single one is the policy's only action.
    */
   panels: { state: [number, number]; q: Surface; actions: [number, number][] }[];
 }
@@ -92,7 +92,8 @@ function drawActionPanel(
     },
   );
   const [x, y] = state.map((v) => formatNumber(v));
-  sheet.heading(box.x, box.y, letterOf(index), `s = (${x}, ${y})`, `Q and ${actions.length} sampled actions`);
+  const shown = actions.length === 1 ? 'the action' : `${actions.length} sampled actions`;
+  sheet.heading(box.x, box.y, letterOf(index), `s = (${x}, ${y})`, `Q and ${shown}`);
 
   const stride = Math.ceil(count / 4);
   const ticks = bands.map((band) => band + step).filter((_, k) => (count - 1 - k) % stride === 0);
