@@ -129,6 +129,17 @@ export async function rowsOf(
   return unpadRows(Float32Array.from(await numbersOf(one, tensor, member)), width);
 }
 
+/** One member's states in a tensor of a minibatch, (B, 2). */
+export async function statesOf(
+  one: LearnerUnderTest<Algorithm>,
+  tensor: Tensor,
+  member: number,
+): Promise<number[][]> {
+  const flat = await numbersOf(one, tensor, member);
+  const { observationSize: s } = SIZES;
+  return Array.from({ length: flat.length / s }, (_, b) => flat.slice(b * s, (b + 1) * s));
+}
+
 /** One member's gradient of a network, its partial sums added up, in the oracle's order. */
 async function summed(
   one: LearnerUnderTest<Algorithm>,

@@ -109,6 +109,19 @@ describe('Trainer', () => {
     },
   );
 
+  test.each([
+    { algorithm: 'sac', mixtureComponents: 2, targetEntropy: 0.5 },
+    { algorithm: 'ddpg', preset: 'paper', updates: 2, warmupTransitions: 20 },
+  ])('%o trains without a fault, several to a submit', async (settings) => {
+    const before = gpuOf().submits;
+    const { trainer, rows } = await trainSmall(settings);
+    expect((await trainer.clock.read()).updates).toBe(trainer.config.updates);
+    expect(gpuOf().submits - before).toBeLessThan(6);
+    const { 'charts/temperature': alpha = 10 } = rows.at(-1)?.values ?? {};
+    if (trainer.config.targetEntropy === null) expect(alpha).toBe(10);
+    else expect(alpha).not.toBe(10);
+  });
+
   test('metrics come one row every interval, with finite numbers under their names', async () => {
     const { rows } = await trainSmall();
     expect(rows.map(({ updates }) => updates)).toEqual([METRICS_INTERVAL, 2 * METRICS_INTERVAL]);
