@@ -58,6 +58,14 @@ describe('figure1', () => {
     expect(count(svg, '.actions > circle')).toBe(300);
   });
 
+  it('says how many actions were sampled, or that there is only one', () => {
+    const [first, ...others] = data.panels;
+    const svg = draw({ ...data, panels: [{ ...first!, actions: [[0.5, -0.5]] }, ...others] });
+    const words = Array.from(parse(svg).querySelectorAll('text'), (text) => text.textContent);
+    expect(words.filter((word) => word === 'Q and the action')).toHaveLength(1);
+    expect(words.filter((word) => word === 'Q and 100 sampled actions')).toHaveLength(2);
+  });
+
   it('gives each goal its own colour, and grey to a trajectory that reached none', () => {
     const paths = Array.from(parse(svg).querySelectorAll('.trajectories > path'), (p) =>
       p.getAttribute('stroke'),
