@@ -123,7 +123,7 @@ describe('the baselines', () => {
     ['sac', '--mixture-components 4', 'Soft actor-critic with a mixture of 4 Gaussians', 100],
     ['ddpg', '', 'Deep deterministic policy gradient', 1],
   ])('softq train --algorithm %s, and evaluate its run', async (algorithm, flags, title, actions) => {
-    const line = `train multigoal --algorithm ${algorithm} ${flags} --seed 3 --updates 30 ${SMALL} --runs ${runs}`;
+    const line = `train multigoal --algorithm ${algorithm} ${flags} --seed 3 --updates 2 ${SMALL} --runs ${runs}`;
     expect((await softq(line.replace('  ', ' '))).code).toBe(0);
     const folder = join(runs, `multigoal-${algorithm}-default-s3-1`);
     const figure = readFileSync(join(folder, 'figure1.svg'), 'utf8');
