@@ -55,7 +55,7 @@ export async function drawFigure1(
     const value = logPartition(nats.slice(grid.length), quadrature.weights);
     const plane = (logDensity: number[], drawn: number[][]) => ({
       logDensity: { size: ACTION_GRID, values: logDensity },
-      actions: drawn.slice(0, ACTIONS_PER_STATE) as [number, number][],
+      actions: distinct(drawn.slice(0, ACTIONS_PER_STATE) as [number, number][]),
     });
     panels.push({
       state: [...state],
@@ -78,7 +78,7 @@ export async function drawFigure1(
   const shares = evaluation.outcomeShares.map((share) => `${(100 * share).toFixed(0)} %`).join(', ');
   return figure1(
     {
-      title: 'Soft Q-learning on the multi-goal task',
+      title: `${learnerOf(config)} on the multi-goal task`,
       caption:
         `${name}: ${updates} updates, seed ${config.seed}. Success ${(100 * evaluation.success).toFixed(1)} % of ` +
         `${evaluation.rollouts} rollouts (${TRAJECTORIES} drawn); goals ${outcomes.join(', ')}: ${shares}; mean return ` +
@@ -98,6 +98,24 @@ export async function drawFigure1(
     },
     document,
   );
+}
+
+function learnerOf({ algorithm, mixtureComponents }: Config): string {
+  switch (algorithm) {
+    case 'soft-q':
+      return 'Soft Q-learning';
+    case 'sac':
+      return mixtureComponents === 1
+        ? 'Soft actor-critic'
+        : `Soft actor-critic with a mixture of ${mixtureComponents} Gaussians`;
+    case 'ddpg':
+      return 'Deep deterministic policy gradient';
+  }
+}
+
+/** A deterministic policy draws one action however often it is asked. */
+function distinct(actions: readonly [number, number][]): [number, number][] {
+  return [...new Map(actions.map((action) => [action.join(), action])).values()];
 }
 
 /** `size` evenly spaced numbers from -bound to bound. */

@@ -125,6 +125,7 @@ function buildProgram(): Command {
 
 interface TrainFlags {
   readonly preset?: string;
+  readonly algorithm?: string;
   readonly config?: string;
   readonly runs: string;
   readonly adapter?: string;
@@ -133,15 +134,15 @@ interface TrainFlags {
 async function trainAction(environment: string, flags: TrainFlags): Promise<void> {
   const fromFile = flags.config === undefined ? {} : await readConfigFile(flags.config);
   const given: Record<string, unknown> = { ...fromFile, environment };
-  if (flags.preset !== undefined) {
-    // A file that is complete would only be relabelled by another preset's name.
-    if (![undefined, flags.preset].includes(fromFile['preset'] as string | undefined)) {
+  for (const key of ['preset', 'algorithm'] as const) {
+    // A file that is complete holds every value: none would become what another preset or algorithm has.
+    if (flags[key] !== undefined && ![undefined, flags[key]].includes(fromFile[key] as string | undefined)) {
       throw new UsageError(
-        `'${flags.config}' already starts from preset '${String(fromFile['preset'])}': leave out --preset or the file.`,
+        `'${flags.config}' already starts from ${key} '${String(fromFile[key])}': leave out --${key} or the file.`,
       );
     }
-    given['preset'] = flags.preset;
   }
+  if (flags.preset !== undefined) given['preset'] = flags.preset;
   for (const key of SETTINGS) {
     const text = (flags as unknown as Record<string, string | undefined>)[key];
     if (text !== undefined) given[key] = parseSetting(key, text);

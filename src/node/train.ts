@@ -61,7 +61,7 @@ export async function train(
   const trainer = await Trainer.create(gpu, config);
   const folder = await RunFolder.create(options.parent, config);
   process.stderr.write(
-    `softq: training ${config.environment} (${config.preset}, seed ${config.seed}) on ${adapter}; ` +
+    `softq: training ${config.environment} by ${config.algorithm} (${config.preset}, seed ${config.seed}) on ${adapter}; ` +
       `GPU memory ${memoryText(gpu)}; run folder ${folder.path}\n`,
   );
 

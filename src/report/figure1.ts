@@ -21,7 +21,8 @@ export interface Figure1Data extends PlaneData {
   /** Line at the bottom: run, seed, temperature, success, shares of the goals. */
   caption: string;
   /**
-   * One column per state. `learned`: the critic's density exp((Q - V) / alpha) and actions of the policy. `exact`, in all
+   * One column per state. `learned`: the critic's density exp((Q - V) / alpha) and actions of the policy,
+   * a single one if it has no other. `exact`, in all
    * columns or none: pi* with its own draws, and KL(policy || pi*), of which `nats` may be a lower bound.
    */
   panels: {
@@ -205,7 +206,7 @@ function drawColumn(
       x: exact ? null : 'velocity x',
       y: yLabel,
       name: 'learned',
-      detail: `${learned.actions.length} sampled actions`,
+      detail: learned.actions.length === 1 ? 'the action' : `${learned.actions.length} sampled actions`,
     },
     box,
   );

@@ -282,15 +282,30 @@ export class Trainer {
 
 /** Iterations that make one submit: a function of the configuration alone, never of how fast the machine is. */
 function iterationsPerSubmit(config: Config): number {
-  const { hidden, batchSize, valueParticles, fixedParticles: m, updatedParticles: k, environments } = config;
+  const { hidden, batchSize, environments } = config;
   const perRow = hidden.reduce((sum, width, i) => sum + width * (hidden[i + 1] ?? 4), 4 * hidden[0]!);
-  // Rows forward; a backward pass counts once for the inputs' gradient and once for the parameters'.
-  const rowsPerUpdate = batchSize * (valueParticles + 3 + 2 * m + (m + k) + 2 * k);
-  const perIteration = perRow * (config.updatesPerStep * rowsPerUpdate + environments);
+  const perIteration =
+    perRow * (config.updatesPerStep * batchSize * rowsPerTransition(config) + environments);
   return Math.max(
     1,
     Math.min(MOST_ITERATIONS_PER_SUBMIT, Math.floor(MULTIPLY_ADDS_PER_SUBMIT / perIteration)),
   );
+}
+
+/**
+ * Rows that go through a network for each transition of a minibatch: next actions, prediction, policy, dQ/da. A backward
+ * pass counts once for the inputs' gradient and once for the parameters'.
+ */
+function rowsPerTransition(config: Config): number {
+  const { algorithm, valueParticles, fixedParticles: m, updatedParticles: k, policyParticles } = config;
+  switch (algorithm) {
+    case 'soft-q':
+      return valueParticles + 3 + (m + k) + 2 * k + 2 * m;
+    case 'sac':
+      return 1 + valueParticles + 3 + 3 + 2 * policyParticles;
+    case 'ddpg':
+      return 2 + 3 + 3 + 2;
+  }
 }
 
 /**

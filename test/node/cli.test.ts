@@ -120,6 +120,30 @@ describe('softq train', () => {
   });
 });
 
+describe('the baselines', () => {
+  test.each([
+    ['sac', '--mixture-components 4', 'Soft actor-critic with a mixture of 4 Gaussians', 100],
+    ['ddpg', '', 'Deep deterministic policy gradient', 1],
+  ])('softq train --algorithm %s, and evaluate its run', async (algorithm, flags, title, actions) => {
+    const line = `train multigoal --algorithm ${algorithm} ${flags} --seed 3 --updates 2 ${SMALL} --runs ${runs}`;
+    expect((await softq(line.replace('  ', ' '))).code).toBe(0);
+    const folder = join(runs, `multigoal-${algorithm}-default-s3-1`);
+    const figure = readFileSync(join(folder, 'figure1.svg'), 'utf8');
+    expect(figure).toContain(`${title} on the multi-goal task`);
+    // A deterministic policy has one action at each of three states.
+    const [, ...panels] = figure.split('class="actions"');
+    expect(panels.map((panel) => panel.split('</g>')[0]!.split('<circle').length - 1)).toEqual([
+      actions,
+      actions,
+      actions,
+    ]);
+    const { code, stdout } = await softq(`evaluate ${folder} --json`);
+    expect(code).toBe(0);
+    const recorded = JSON.parse(readFileSync(join(folder, 'evaluation.json'), 'utf8')) as object;
+    expect(JSON.parse(stdout)).toMatchObject(recorded);
+  });
+});
+
 describe('softq evaluate', () => {
   test('--json puts one object on stdout and nothing else, the same numbers as the training did', async () => {
     const { code, stdout } = await softq(`evaluate ${finished} --json`);
@@ -206,6 +230,16 @@ describe('bad input is one sentence and exit code 2', () => {
     ['train multigoal --speed 3', /unknown option '--speed'.*\n.*Did you mean --seed/],
     ['train multigoal --environments -4', /--environments must be at least 1, not -4/],
     ['train multigoal --temperature 0', /--temperature must be greater than 0, not 0/],
+    ['train multigoal --algorithm ppo', /--algorithm must be one of soft-q, sac, ddpg, not ppo/],
+    [
+      'train multigoal --algorithm ddpg --fixed-particles 4',
+      /--fixed-particles does nothing with --algorithm ddpg/,
+    ],
+    ['train multigoal --target-entropy 0', /--target-entropy does nothing with --algorithm soft-q/],
+    [
+      'train multigoal --algorithm sac --mixture-components 3',
+      /--policy-particles must be a multiple of --mixture-components/,
+    ],
     ['train multigoal --hidden 64,x', /--hidden must be a number, not x/],
     ['train multigoal --config nowhere.json', /'nowhere\.json' cannot be read/],
     ['train multigoal --config package.json', /no setting 'name'/],
@@ -217,6 +251,7 @@ describe('bad input is one sentence and exit code 2', () => {
     ],
     ['train multigoal --adapter quantum', /must be one of auto, system, swiftshader/],
     ['train multigoal --preset sharp --config CONFIG', /already starts from preset 'default'/],
+    ['train multigoal --algorithm sac --config CONFIG', /already starts from algorithm 'soft-q'/],
     ['train multigoal --target-interval 4294967296', /--target-interval must be below 2\^32/],
     ['train multigoal --temperature 1e-300', /--temperature must fit a float32/],
     ['train multigoal --batch-size 1100000', /65,535 along an axis|storage binding|one buffer/],

@@ -58,6 +58,15 @@ describe('figure1', () => {
     expect(count(svg, '.actions > circle')).toBe(300);
   });
 
+  it('says how many actions were sampled, or that there is only one', () => {
+    const [first, ...others] = data.panels;
+    const alone = { ...first!, learned: { ...first!.learned, actions: [[0.5, -0.5] as [number, number]] } };
+    const svg = draw({ ...data, panels: [alone, ...others] });
+    const words = Array.from(parse(svg).querySelectorAll('text'), (text) => text.textContent);
+    expect(words.filter((word) => word === 'the action')).toHaveLength(1);
+    expect(words.filter((word) => word === '100 sampled actions')).toHaveLength(2);
+  });
+
   it('gives each goal its own colour, and grey to a trajectory that reached none', () => {
     const paths = Array.from(parse(svg).querySelectorAll('.trajectories > path'), (p) =>
       p.getAttribute('stroke'),

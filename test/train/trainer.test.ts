@@ -109,6 +109,20 @@ describe('Trainer', () => {
     },
   );
 
+  test.each([
+    { algorithm: 'sac', mixtureComponents: 2, targetEntropy: 0.5 },
+    { algorithm: 'ddpg', preset: 'paper', updates: 2, warmupTransitions: 20 },
+  ])('%o trains without a fault, several to a submit', async (settings) => {
+    const before = gpuOf().submits;
+    const { trainer, rows } = await trainSmall(settings);
+    expect((await trainer.clock.read()).updates).toBe(trainer.config.updates);
+    expect(gpuOf().submits - before).toBeLessThan(6);
+    const { 'charts/temperature': alpha, 'losses/policy_entropy': entropy } = rows.at(-1)?.values ?? {};
+    if (trainer.config.targetEntropy === null) return;
+    expect(alpha).not.toBe(trainer.config.temperature);
+    expect(entropy).toSatisfy(Number.isFinite);
+  });
+
   test('metrics come one row every interval, with finite numbers under their names', async () => {
     const { rows } = await trainSmall();
     expect(rows.map(({ updates }) => updates)).toEqual([METRICS_INTERVAL, 2 * METRICS_INTERVAL]);
