@@ -1,7 +1,8 @@
-import { MULTIGOAL_PROBES } from '../envs/multigoal.ts';
+import { multigoal, MULTIGOAL_PROBES } from '../envs/multigoal.ts';
 import type { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
 import { bestSquashedGaussian } from '../exact/squashed-gaussian.ts';
 import type { Gpu } from '../gpu/gpu.ts';
+import { comparison } from '../report/comparison.ts';
 import { resolveConfig, type Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
 import type { GroundTruth } from '../train/ground-truth.ts';
@@ -198,4 +199,47 @@ function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+/** Learners whose goals are drawn run by run: the paper's pair, DDPG and soft Q-learning. */
+const SHOWN_SHARES = ['soft-q', 'sac', 'ddpg', 'ddpg-rich'] as const;
+
+/** The comparison as a figure, an SVG text. */
+export function drawComparison(
+  rows: readonly ComparisonRow[],
+  floors: ReadonlyMap<number, readonly [number, number]>,
+  adapter: string,
+  document: Document,
+): string {
+  const seeds = [...new Set(rows.map(({ seed }) => seed))].sort((a, b) => a - b);
+  const labelOf = (name: string) => ARMS.find((arm) => arm.name === name)!.label;
+  const panels = [0, DIAGONAL].flatMap((probe, k) =>
+    [...floors].map(([temperature, floor]) => ({
+      temperature,
+      state: MULTIGOAL_PROBES[probe]!,
+      floor: floor[k]!,
+      points: rows
+        .filter((row) => row.temperature === temperature)
+        .map(({ arm, truth }) => ({ learner: labelOf(arm), ...truth.divergence[probe]! })),
+    })),
+  );
+  return comparison(
+    {
+      title: 'How near each learner comes to the maximum-entropy optimum of the multi-goal task',
+      caption:
+        `Each dot is one run (seeds ${seeds[0]} to ${seeds.at(-1)}, ${adapter}); triangles lie beyond the axis or have no ` +
+        'density. Dashed: the best squashed Gaussian, which no SAC with one Gaussian can pass. All learners share ' +
+        'annealing, warm-up, random environments and actions per state. DDPG knows no temperature.',
+      learners: ARMS.map(({ label }) => label),
+      divergences: panels,
+      goals: multigoal.outcomes ?? [],
+      shares: SHOWN_SHARES.map((name) => ({
+        learner: `${labelOf(name)}, \u03b1 = 10`,
+        runs: rows
+          .filter((row) => row.arm === name && row.temperature === 10)
+          .map(({ seed, evaluation }) => ({ seed, shares: evaluation.outcomeShares })),
+      })),
+    },
+    document,
+  );
 }

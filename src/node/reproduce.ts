@@ -1,6 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import {
   ARMS,
+  drawComparison,
   gaussianFloor,
   runArm,
   summariseComparison,
@@ -12,6 +13,8 @@ import { solveOptimum } from '../experiments/run-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { DEFAULTS } from '../train/presets.ts';
 import type { AdapterChoice } from './adapter.ts';
+import { createDocument } from './document.ts';
+import { svgToPng } from './png.ts';
 import { table } from './table.ts';
 import { openGpu } from './train.ts';
 
@@ -67,7 +70,12 @@ export async function reproduceMultigoal({ seeds, adapter: choice, out }: Reprod
     }
   }
   await writeResults(out, { adapter, gaussianFloors: Object.fromEntries(floors), rows });
+  const svg = drawComparison(rows, floors, adapter, createDocument());
+  const figure = out.replace(/(\.json)?$/, '');
+  await writeFile(`${figure}.svg`, svg);
+  await writeFile(`${figure}.png`, svgToPng(svg));
   console.log(comparisonTable(summariseComparison(rows, floors), floors));
+  console.log(`figure: ${figure}.png`);
 }
 
 /** The comparison as a table, a block for each temperature with the best squashed Gaussian below it. */
