@@ -229,12 +229,12 @@ export function drawComparison(
       caption:
         `Each dot is one run (seeds ${seeds[0]} to ${seeds.at(-1)}, ${adapter}); triangles lie beyond the axis or have no ` +
         'density. Dashed: the best squashed Gaussian, which no SAC with one Gaussian can pass. All learners share ' +
-        'annealing, warm-up, random environments and actions per state. DDPG knows no temperature.',
+        'annealing, warm-up, random environments and actions per state, but for DDPG on its own data.',
       learners: ARMS.map(({ label }) => label),
       divergences: panels,
       goals: multigoal.outcomes ?? [],
       shares: SHOWN_SHARES.map((name) => ({
-        learner: `${labelOf(name)}, \u03b1 = 10`,
+        learner: name.startsWith('ddpg') ? labelOf(name) : `${labelOf(name)}, \u03b1 = 10`,
         runs: rows
           .filter((row) => row.arm === name && row.temperature === 10)
           .map(({ seed, evaluation }) => ({ seed, shares: evaluation.outcomeShares })),

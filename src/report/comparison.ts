@@ -82,7 +82,8 @@ function drawDivergences(
     { x: box.x, y: box.y, width: PANEL.width, height: box.height, left: 8, right: 12, top: 6, bottom: 44 },
     {
       x: { domain: [0, GREATEST_NATS], axis: null },
-      y: { domain: learners, axis: null, padding: 0.2 },
+      // Half a step of padding puts each learner in the middle of its row, where its label is.
+      y: { type: 'point', domain: learners, axis: null, padding: 0.5 },
       marks: [
         Plot.ruleY(learners, { stroke: '#000000', strokeOpacity: 0.08 }),
         Plot.ruleX([floor], {
