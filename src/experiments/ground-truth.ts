@@ -1,11 +1,10 @@
-import type { Algorithm } from '../algorithms/algorithm.ts';
 import { environmentOf } from '../envs/environment.ts';
 import { multigoal, MULTIGOAL_PROBES } from '../envs/multigoal.ts';
 import { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Config } from '../train/config.ts';
-import { Evaluator } from '../train/evaluator.ts';
+import { Evaluator, type Learned } from '../train/evaluator.ts';
 import {
   compareWithOptimum,
   GAP_ROLLOUTS,
@@ -36,16 +35,16 @@ export async function solveOptimum(
   return MultigoalOptimum.solve(gpu, { temperature, discount, ...(spacing !== undefined && { spacing }) });
 }
 
-/** All distances of a learner from the optimum of its task, by rollouts and draws with `seed`. */
+/** All distances of policy and critic from the optimum of their task, by rollouts and draws with `seed`. */
 export async function measureAgainst(
   optimum: MultigoalOptimum,
   gpu: Gpu,
-  algorithm: Algorithm,
+  learned: Learned,
   { environment: name, rewardScale }: Config,
   seed: number,
 ): Promise<GroundTruth> {
   const environment = environmentOf(name);
-  const evaluator = new Evaluator(gpu, algorithm, environment, {
+  const evaluator = new Evaluator(gpu, learned, environment, {
     rollouts: GAP_ROLLOUTS,
     seed,
     maxEpisodeSteps: LONGEST_EPISODE,
