@@ -9,6 +9,7 @@ import { Gpu } from '../../src/gpu/gpu.ts';
 import { constantsOf, shaderFiles, shaderSource } from '../../src/gpu/shader.ts';
 import { checkKernels } from '../../src/node/doctor.ts';
 import { CONFIG_ENTRIES, resolveConfig } from '../../src/train/config.ts';
+import { refinedPolicy } from '../../src/rl/refined-policy.ts';
 import { ParticleSampler } from '../../src/svgd/particle-sampler.ts';
 import { Evaluator } from '../../src/train/evaluator.ts';
 import { PRESETS } from '../../src/train/presets.ts';
@@ -251,6 +252,11 @@ fn log_density_gradient(x: array<f32, DIMENSIONS>) -> array<f32, DIMENSIONS> {
   return array(condition(0u) - x[0], -x[1]);
 }`;
 
+const REFINEMENTS = [
+  { kind: 'langevin', steps: 1, stepSize: 0.05 },
+  { kind: 'resample', candidates: 2 },
+] as const;
+
 /** A shader variant that was compiled, and what the compiler said. */
 interface Compiled {
   readonly file: string;
@@ -371,6 +377,16 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
       const state = Array.from({ length: observationSize }, () => 0);
       await evaluator.actionsAt([state], 1);
       await evaluator.valuesAt([[...state, ...Array.from({ length: actionSize }, () => 0)]], 1);
+      const { policy, softQ, temperature } = trainer.algorithm;
+      for (const refinement of REFINEMENTS) {
+        const refined = refinedPolicy(gpu, policy, { softQ, temperature, rewardScale: 1 }, refinement);
+        refined.draw('refined', {
+          observation: trainer.env.observation,
+          states: 1,
+          particles: 1,
+          use: 'act',
+        });
+      }
       free();
     }
     const process = { states: 1, actions: 1, transitions: [1], rewards: [0], discount: 0 };
