@@ -377,16 +377,6 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
       const state = Array.from({ length: observationSize }, () => 0);
       await evaluator.actionsAt([state], 1);
       await evaluator.valuesAt([[...state, ...Array.from({ length: actionSize }, () => 0)]], 1);
-      const { policy, softQ, temperature } = trainer.algorithm;
-      for (const refinement of REFINEMENTS) {
-        const refined = refinedPolicy(gpu, policy, { softQ, temperature, rewardScale: 1 }, refinement);
-        refined.draw('refined', {
-          observation: trainer.env.observation,
-          states: 1,
-          particles: 1,
-          use: 'act',
-        });
-      }
       free();
     }
     const process = { states: 1, actions: 1, transitions: [1], rewards: [0], discount: 0 };
@@ -401,6 +391,13 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
     // Temperatures choose the variants; with noise there are more kernels.
     for (const temperature of [0.3, 1, 10]) {
       await MultigoalOptimum.solve(gpu, { temperature, spacing: 0.1, params: { noise: 0.1 } });
+    }
+    const learner = await Trainer.create(gpu, configurations()[0]!);
+    const { policy, softQ, temperature } = learner.algorithm;
+    const options = { observation: learner.env.observation, states: 1, particles: 1, use: 'act' } as const;
+    for (const refinement of REFINEMENTS) {
+      const density = { softQ, temperature, rewardScale: 1 };
+      refinedPolicy(gpu, policy, density, refinement).draw('refined', options);
     }
     // It computes nothing, so no check is ok; but every kernel of theirs must have run.
     expect((await checkKernels(gpu)).flatMap(({ failure }) => failure ?? [])).toEqual([]);
