@@ -1,6 +1,6 @@
 import { MULTIGOAL_PROBES } from '../envs/multigoal.ts';
 import type { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
-import { Evaluator } from '../train/evaluator.ts';
+import { Evaluator, type Learned } from '../train/evaluator.ts';
 import type { Trainer } from '../train/trainer.ts';
 import {
   compareWithOptimum,
@@ -9,13 +9,17 @@ import {
   type GroundTruth,
 } from '../train/ground-truth.ts';
 
-/** All distances of a trained policy and critic from the optimum of its task, by rollouts and draws with `seed`. */
+/**
+ * All distances of policy and critic from the optimum of a trained task, by rollouts and draws with `seed`. `learned`
+ * stands in for the learner's own policy.
+ */
 export async function measureAgainst(
   optimum: MultigoalOptimum,
   { gpu, algorithm, environment, config }: Trainer,
   seed: number,
+  learned: Learned = algorithm,
 ): Promise<GroundTruth> {
-  const evaluator = new Evaluator(gpu, algorithm, environment, {
+  const evaluator = new Evaluator(gpu, learned, environment, {
     rollouts: GAP_ROLLOUTS,
     seed,
     maxEpisodeSteps: LONGEST_EPISODE,

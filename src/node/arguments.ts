@@ -51,6 +51,16 @@ export function wholeNumber(flag: string, text: string, least: number, most = 0x
 }
 
 /**
+ * The finite number that `flag` was given.
+ * @throws UsageError if the text is not one.
+ */
+export function finiteNumber(flag: string, text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isFinite(value)) throw new UsageError(`${flag} must be a number, not '${text}'.`);
+  return value;
+}
+
+/**
  * The settings in a JSON file.
  * @throws UsageError if it cannot be read or is not an object.
  */

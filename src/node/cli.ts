@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { environmentNames, environmentOf } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
+import { refinedPolicy } from '../rl/refined-policy.ts';
 import { CONFIG_ENTRIES, flagOf, resolveConfig } from '../train/config.ts';
 import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
@@ -9,6 +10,13 @@ import { parseSeeds, runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
 import { describeSetting, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
+import {
+  parseRefinement,
+  REFINEMENT_DEFAULTS,
+  refinementSuffix,
+  refinementText,
+  type RefinementFlags,
+} from './refinement.ts';
 import { reproduceMultigoal } from './reproduce.ts';
 import { RunFolder } from './run-folder.ts';
 import { SOLVE_DEFAULTS, solveAction } from './solve.ts';
@@ -61,6 +69,19 @@ function buildProgram(): Command {
     .option('--seed <n>', "seed of the rollouts; the run's own by default")
     .option('--checkpoint <name>', 'checkpoint-... folder of the run; the newest by default')
     .option('--exact', 'also measure how far policy and critic lie from the exact optimum of the task')
+    .option(
+      '--refine <how>',
+      "langevin or resample: draw nearer to the critic's own density than the policy does",
+    )
+    .option('--refine-steps <n>', `Langevin steps (default: ${REFINEMENT_DEFAULTS.refineSteps})`)
+    .option(
+      '--refine-step-size <eps>',
+      `of a Langevin step, before the squash (default: ${REFINEMENT_DEFAULTS.refineStepSize})`,
+    )
+    .option(
+      '--refine-candidates <n>',
+      `uniform actions that one is drawn from (default: ${REFINEMENT_DEFAULTS.refineCandidates})`,
+    )
     .addOption(jsonOption())
     .addOption(adapterOption())
     .action(evaluateAction);
@@ -153,7 +174,7 @@ async function trainAction(environment: string, flags: TrainFlags): Promise<void
   if (result.interrupted !== undefined) process.exitCode = result.interrupted;
 }
 
-interface EvaluateFlags {
+interface EvaluateFlags extends RefinementFlags {
   readonly rollouts: string;
   readonly seed?: string;
   readonly checkpoint?: string;
@@ -166,6 +187,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   const rollouts = wholeNumber('--rollouts', flags.rollouts, 1, MOST_ROLLOUTS);
   const folder = await RunFolder.open(path);
   const { config, learner, clock, hash, name } = await folder.readCheckpoint(['learner'], flags.checkpoint);
+  const refinement = parseRefinement(flags, config.algorithm);
   const seed = flags.seed === undefined ? config.seed : wholeNumber('--seed', flags.seed, 0);
   const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter));
   // The networks alone are wanted: the run's environments and transitions need not fit this adapter.
@@ -181,9 +203,13 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
     );
   }
   const { updates } = clock;
-  const suffix = `-${name}-s${seed}-n${rollouts}`;
-  const exact = flags.exact ? await measureExactly(trainer, seed) : undefined;
-  const options = { rollouts, seed, updates, suffix, ...(exact && { exact }) };
+  const suffix = `-${name}-s${seed}-n${rollouts}${refinement ? refinementSuffix(refinement) : ''}`;
+  const { policy, softQ, temperature } = trainer.algorithm;
+  const density = { softQ, temperature, rewardScale: config.rewardScale };
+  const learned = { softQ, policy: refinement ? refinedPolicy(gpu, policy, density, refinement) : policy };
+  const exact = flags.exact ? await measureExactly(trainer, seed, learned) : undefined;
+  const more = { ...(exact && { exact }), ...(refinement && { refinement }) };
+  const options = { rollouts, seed, updates, suffix, learned, ...more };
   const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, options);
   if (flags.json) {
     const { environment } = trainer;
@@ -200,7 +226,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
         seed,
         ...evaluation,
         outcomes,
-        ...(exact && { exact }),
+        ...more,
       }),
     );
     return;
@@ -209,6 +235,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   console.log(
     table([
       ...rows,
+      ...(refinement ? [['refinement', refinementText(refinement)]] : []),
       ...(exact ? groundTruthRows(exact) : []),
       ['adapter', adapter],
       ['checkpoint', `${name} ${hash.slice(0, 16)}`],

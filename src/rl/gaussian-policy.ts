@@ -39,13 +39,13 @@ export interface GaussianDraw extends Draw {
  */
 export class GaussianPolicy implements Policy {
   readonly spec: GaussianPolicySpec;
+  readonly source: NoiseSource;
   readonly mlp: Mlp;
   readonly #gpu: Gpu;
-  readonly #source: NoiseSource;
 
   constructor(gpu: Gpu, spec: GaussianPolicySpec, clock: Clock, seeds: Tensor) {
     this.#gpu = gpu;
-    this.#source = { clock, seeds };
+    this.source = { clock, seeds };
     this.spec = spec;
     const { observationSize, actionSize, components, hidden, activation, members } = spec;
     const outputSize = components * (1 + 2 * actionSize);
@@ -64,7 +64,7 @@ export class GaussianPolicy implements Policy {
   draw(
     label: string,
     options: DrawOptions & { readonly stratified?: boolean },
-    source: NoiseSource = this.#source,
+    source = this.source,
   ): GaussianDraw {
     const { states, particles, use, stratified = false } = options;
     const { observationSize, actionSize, components, members } = this.spec;

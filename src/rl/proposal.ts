@@ -4,7 +4,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import type { Policy } from './policy.ts';
+import { noiseParams, type Policy } from './policy.ts';
 import type { NextActions } from './soft-q-function.ts';
 
 /**
@@ -64,7 +64,7 @@ export class Proposal implements NextActions {
       },
       {
         threads: [states * particles, members],
-        params: { ...sizes, proposal: constantFor(KINDS, base) },
+        params: { ...sizes, sets: states, proposal: constantFor(KINDS, base), ...noiseParams('proposal') },
       },
     );
     this.program =

@@ -38,10 +38,13 @@ const STREAM_EVALUATION = constantsOf(shaderSource('common/random.wgsl'))['STREA
 /** Rows of the critic or the sampling network that are looked at together. */
 const PROBE_ROWS = 4096;
 
+/** What is evaluated: what acts, and the critic whose values are asked for. A learner is one. */
+export type Learned = Pick<Algorithm, 'policy' | 'softQ'>;
+
 /** Rolls the stochastic policy out and looks at its networks, without touching the run's own environments or clock. */
 export class Evaluator {
   readonly #gpu: Gpu;
-  readonly #algorithm: Algorithm;
+  readonly #learned: Learned;
   readonly #environment: Environment;
   readonly #rollouts: number;
   readonly #env: VectorEnv;
@@ -56,14 +59,14 @@ export class Evaluator {
    */
   constructor(
     gpu: Gpu,
-    algorithm: Algorithm,
+    learned: Learned,
     environment: Environment,
     options: { rollouts: number; seed: number; maxEpisodeSteps?: number; params?: EnvParams },
   ) {
     const { observationSize, actionSize } = environment.spec;
     const { rollouts, seed, maxEpisodeSteps = environment.spec.maxEpisodeSteps, params = {} } = options;
     this.#gpu = gpu;
-    this.#algorithm = algorithm;
+    this.#learned = learned;
     this.#environment = environment;
     this.#rollouts = rollouts;
     const members = 1;
@@ -87,7 +90,7 @@ export class Evaluator {
     });
     const action = gpu.tensor('evaluation.action', [members, rollouts, actionSize]);
     const source = { clock: this.#clock, seeds };
-    const draw = algorithm.policy.draw(
+    const draw = learned.policy.draw(
       'evaluation',
       { observation: this.#env.observation, states: rollouts, particles: 1, use: 'evaluation' },
       source,
@@ -200,7 +203,7 @@ export class Evaluator {
   #probe(): Probes {
     if (this.#probes) return this.#probes;
     const gpu = this.#gpu;
-    const { policy, softQ } = this.#algorithm;
+    const { policy, softQ } = this.#learned;
     const observation = gpu.tensor('probe.observation', [
       1,
       PROBE_ROWS,

@@ -157,6 +157,20 @@ describe('softq evaluate', () => {
     expect(result['meanReturn']).toBe(recorded['meanReturn']);
   });
 
+  test.each([
+    ['langevin --refine-steps 1', { kind: 'langevin', steps: 1, stepSize: 0.05 }, 'langevin-1x0.05'],
+    ['resample --refine-candidates 4', { kind: 'resample', candidates: 4 }, 'resample-4'],
+  ])('--refine %s evaluates another policy, under another name', async (flags, refinement, name) => {
+    const { code, stdout } = await softq(`evaluate ${finished} --rollouts 20 --json --refine ${flags}`);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ refinement, rollouts: 20 });
+    const file = join(finished, `evaluation-checkpoint-000060-s3-n20-${name}.json`);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ refinement });
+    const plain = JSON.parse((await softq(`evaluate ${finished} --rollouts 20 --json`)).stdout) as object;
+    expect(plain).not.toHaveProperty('refinement');
+    expect(JSON.parse(stdout)).not.toMatchObject({ ...plain });
+  });
+
   test('damaged checkpoints are refused, file by file, and nothing is written over', async () => {
     const damage: [string, (bytes: Buffer) => Buffer, RegExp][] = [
       [
