@@ -85,7 +85,10 @@ export const CONFIG_ENTRIES = {
   criticLearningRate: positive("Adam's step size for the soft Q-function."),
   policyLearningRate: positive("Adam's step size for the sampling network."),
   valueParticles: count(1, 'Actions in the importance sample of the soft value (Kv, eq. 10).'),
-  proposal: choice(['lattice', 'uniform', 'uniform-shared', 'mixture'], 'Where those actions come from.'),
+  proposal: choice(
+    ['lattice', 'uniform', 'uniform-shared', 'mixture', 'policy-jacobian'],
+    'Where those actions come from; policy-jacobian is the appendix of the paper, and biased.',
+  ),
   mixtureSpread: positive("Deviation, before the squash, of the proposal 'mixture' around policy particles."),
   fixedParticles: count(1, 'Particles at which the energy gradient is taken (M, eq. 13).'),
   updatedParticles: count(1, 'Particles that the Stein direction moves (K, eq. 14).'),
