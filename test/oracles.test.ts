@@ -646,7 +646,7 @@ describe('committed vectors', () => {
   });
 
   test('oracle.json is what the oracle tends to on finer grids', () => {
-    const coarse = optimumVectors(16, 60);
+    const coarse = optimumVectors(16, 100);
     expect(coarse.map((entry) => ({ ...entry, V: [], H: [], Q: [] }))).toEqual(
       optimumFile.map((entry) => ({ ...entry, V: [], H: [], Q: [] })),
     );
