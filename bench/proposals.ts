@@ -1,6 +1,6 @@
 /**
  * Bias and error of the soft value (eq. 10) by each proposal, on fresh and on trained networks, against quadrature of the
- * same Q. `node dist/bench/proposals.js [--adapter auto|system|swiftshader] [--seed 0] [--json FILE]`
+ * same Q. `npm run bench:proposals -- [--adapter auto|system|swiftshader] [--seed 0] [--json FILE]`
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -70,7 +70,7 @@ async function main(): Promise<void> {
   }
   console.log(table.toString());
   if (values.json !== undefined) {
-    const command = `node dist/bench/proposals.js ${process.argv.slice(2).join(' ')}`;
+    const command = `npm run bench:proposals -- ${process.argv.slice(2).join(' ')}`;
     const report = { command, adapter: acquired.name, runtime: `Node ${process.version}`, results };
     writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
   }
