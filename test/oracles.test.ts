@@ -49,8 +49,9 @@ import {
   type Mdp,
 } from './oracles/tabular.ts';
 import type { SqlVectors } from './vectors/build.ts';
-import { buildVectors, smallVectors, wideVectors } from './vectors/build.ts';
+import { buildVectors, optimumVectors, smallVectors, wideVectors } from './vectors/build.ts';
 import envFile from './vectors/env.json';
+import optimumFile from './vectors/oracle.json';
 import latticeFile from './vectors/r2.json';
 import smallFile from './vectors/sql_small.json';
 import wideFile from './vectors/sql_wide.json';
@@ -694,6 +695,20 @@ describe('committed vectors', () => {
       return Math.abs(value - other) > 1e-11 * Math.max(1, Math.abs(value));
     });
     expect(different).toEqual([]);
+  });
+
+  test('oracle.json is what the oracle tends to on finer grids', () => {
+    const coarse = optimumVectors(16, 100);
+    expect(coarse.map((entry) => ({ ...entry, V: [], H: [], Q: [] }))).toEqual(
+      optimumFile.map((entry) => ({ ...entry, V: [], H: [], Q: [] })),
+    );
+    const gaps = (name: 'V' | 'H' | 'Q') =>
+      coarse.flatMap((entry, e) => entry[name].map((one, i) => Math.abs(one - optimumFile[e]![name][i]!)));
+    // The error at 1/16 is sixteen times that of the committed 1/64.
+    expect(Math.max(...gaps('V'), ...gaps('Q'))).toBeLessThan(0.05);
+    expect(Math.max(...gaps('H'))).toBeLessThan(0.01);
+    const inputs = optimumFile.flatMap(({ states, actions }) => [...states, ...actions]).flat();
+    expect(inputs.filter((value) => Math.fround(value) !== value)).toEqual([]);
   });
 
   test.each(updates)('%s keeps clear of kinks, ties and singular Jacobians', (_, vectors) => {

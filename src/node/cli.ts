@@ -137,7 +137,7 @@ function buildProgram(): Command {
   program
     .command('verify-vectors')
     .description('compare the GPU with files of test vectors')
-    .argument('<folder>', 'with sql_*.json, env.json or r2.json')
+    .argument('<folder>', 'with sql_*.json, env.json, r2.json or oracle.json')
     .addOption(jsonOption())
     .addOption(adapterOption())
     .action(verifyVectorsAction);

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { environmentNames } from '../envs/environment.ts';
+import { environmentNames, environmentOf } from '../envs/environment.ts';
 import '../envs/multigoal.ts';
 import '../envs/multigoal-paper.ts';
 import { UsageError } from '../gpu/errors.ts';
@@ -55,6 +55,13 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
   if (config.proposal === 'mixture' && config.valueParticles % 2 !== 0) {
     throw new UsageError(
       `--value-particles must be even with --proposal mixture, not ${config.valueParticles}.`,
+    );
+  }
+  const { actionSize } = environmentOf(config.environment).spec;
+  if (config.proposal === 'policy-jacobian' && config.latentSize !== actionSize) {
+    throw new UsageError(
+      `--latent-size must be ${actionSize}, the size of the action, with --proposal policy-jacobian, not ` +
+        `${config.latentSize}.`,
     );
   }
   if (config.algorithm === 'sac' && config.policyParticles % config.mixtureComponents !== 0) {

@@ -86,8 +86,8 @@ export const CONFIG_ENTRIES = {
     "Actions in the soft value: an importance sample (Kv, eq. 10), or the policy's own with sac.",
   ),
   proposal: choice(
-    ['lattice', 'uniform', 'uniform-shared', 'mixture'],
-    'Where the actions of the importance sample come from.',
+    ['lattice', 'uniform', 'uniform-shared', 'mixture', 'policy-jacobian'],
+    'Where the actions of the importance sample come from; policy-jacobian is the appendix of the paper, and biased.',
   ),
   mixtureSpread: positive("Deviation, before the squash, of the proposal 'mixture' around policy particles."),
   fixedParticles: count(1, 'Particles at which the energy gradient is taken (M, eq. 13).'),

@@ -214,11 +214,14 @@ describe('softq evaluate', () => {
 });
 
 describe('softq verify-vectors', () => {
-  test("the project's own vectors agree, and what was not checked is named", async () => {
-    const { code, stdout } = await softq('verify-vectors test/vectors');
+  test('vectors of the project agree, and a file that is not checked is named', async () => {
+    const folder = join(scratch, 'known-vectors');
+    cpSync('test/vectors/sql_small.json', join(folder, 'sql_small.json'));
+    writeFileSync(join(folder, 'notes.json'), '{}');
+    const { code, stdout } = await softq(`verify-vectors ${folder}`);
     expect(code).toBe(0);
     expect(stdout).toMatch(/│ sql_small\.json\s+│ critic\.grad\s+│ \d\.\de-\d+ │ 2\.0e-5\s+│ ok/);
-    expect(stdout).toMatch(/\nnot checked: sql_small\.json value_policy: needs the density/);
+    expect(stdout).toMatch(/\nnot checked: notes\.json all: unknown file\n/);
     expect(stdout).toMatch(/\n(\d+) of \1 quantities agree on /);
   });
 

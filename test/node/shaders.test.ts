@@ -321,7 +321,8 @@ async function openNull(
 
 /** Every configuration that chooses kernels or their variants, small enough to build quickly. */
 function configurations() {
-  const small = { environments: 4, replayCapacity: 64, batchSize: 4, hidden: [8, 8], updates: 1 };
+  const sizes = { environments: 4, replayCapacity: 64, batchSize: 4, hidden: [8, 8], updates: 1 };
+  const small = { ...sizes, latentSize: 2 }; // as the proposal 'policy-jacobian' needs it
   const { proposal, stein, activation } = CONFIG_ENTRIES;
   const [first, ...others] = environmentNames();
   const choices = [first].flatMap((environment) =>

@@ -76,7 +76,7 @@ describe('resolveConfig', () => {
     [{ hidden: 64 }, /--hidden must be a list of numbers such as 64,64/],
     [
       { proposal: 'gaussian' },
-      /--proposal must be one of lattice, uniform, uniform-shared, mixture, not gaussian\./,
+      /--proposal must be one of lattice, uniform, uniform-shared, mixture, policy-jacobian, not gaussian\./,
     ],
     [{ discount: 1 }, /--discount must be below 1/],
     [{ repulsion: 'maybe' }, /--repulsion must be a boolean, not maybe\./],
@@ -100,6 +100,10 @@ describe('resolveConfig', () => {
     [
       { algorithm: 'sac', preset: 'sharp', targetEntropy: 0 },
       /--target-entropy tunes the temperature, .*: add --final-temperature null\./,
+    ],
+    [
+      { proposal: 'policy-jacobian' },
+      /^--latent-size must be 2, the size of the action, with --proposal policy-jacobian, not 4\.$/,
     ],
   ])('%o is refused with a sentence', (given, sentence) => {
     expect(() => resolveConfig(given)).toThrow(UsageError);
