@@ -25,7 +25,10 @@ function changed(file: string, change: (parsed: ReturnType<typeof JSON.parse>) =
 
 describe('verifyVectors', () => {
   test('the GPU agrees with the project’s own vectors', async () => {
-    const { rows, notChecked, ok } = await verifyVectors(gpuOf(), VECTORS);
+    // The optimum, which takes seconds to solve, has a test of its own.
+    const copy = join(folder, 'all');
+    cpSync(VECTORS, copy, { recursive: true, filter: (name) => !name.endsWith('oracle.json') });
+    const { rows, notChecked, ok } = await verifyVectors(gpuOf(), copy);
     expect(rows.filter((row) => !row.ok)).toEqual([]);
     expect(ok).toBe(true);
     const quantities = (file: string) => rows.filter((row) => row.file === file).map((row) => row.quantity);
@@ -45,7 +48,6 @@ describe('verifyVectors', () => {
     const sigmas = ['sigma=0.0', 'sigma=0.25'];
     expect(quantities('env.json')).toEqual(sigmas.flatMap((sigma) => step.map((part) => `${sigma}.${part}`)));
     expect(quantities('r2.json')).toEqual(['g', 'actions']);
-    expect(quantities('oracle.json')).toEqual(['V', 'H', 'Q'].map((part) => `0.${part} (alpha 6)`));
     expect(notChecked).toEqual([]);
   });
 
@@ -80,7 +82,11 @@ describe('verifyVectors', () => {
       return [entry, shift('V', 0.03), shift('Q', -0.03), shift('H', 0.01)];
     });
     const solve = vi.spyOn(MultigoalOptimum, 'solve');
-    const { rows } = await verifyVectors(gpuOf(), where);
+    const { rows, notChecked } = await verifyVectors(gpuOf(), where);
+    expect(notChecked).toEqual([]);
+    expect(rows.slice(0, 3).map(({ quantity }) => quantity)).toEqual(
+      ['0.V', '0.H', '0.Q'].map((quantity) => `${quantity} (alpha 6)`),
+    );
     expect(solve).toHaveBeenCalledOnce();
     solve.mockRestore();
     expect(rows.filter(({ ok }) => !ok).map(({ quantity }) => quantity)).toEqual(
