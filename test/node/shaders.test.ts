@@ -347,9 +347,9 @@ function configurations() {
   const { environments, replayCapacity } = small;
   const presets = Object.keys(PRESETS).map((preset) => ({ preset, environments, replayCapacity }));
   const baselines = [
-    { ...small, algorithm: 'ddpg' },
-    { ...small, algorithm: 'sac', targetEntropy: 0.5 },
-    { ...small, algorithm: 'sac', mixtureComponents: 4 },
+    { ...sizes, algorithm: 'ddpg' },
+    { ...sizes, algorithm: 'sac', targetEntropy: 0.5 },
+    { ...sizes, algorithm: 'sac', mixtureComponents: 4 },
   ];
   // An environment and the learner's kernels do not depend on each other.
   const environmentsOnly = others.map((environment) => ({ ...small, environment }));
@@ -391,7 +391,12 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
     }
     // Temperatures choose the variants; with noise there are more kernels.
     for (const temperature of [0.3, 1, 10]) {
-      await MultigoalOptimum.solve(gpu, { temperature, spacing: 0.1, params: { noise: 0.1 } });
+      await MultigoalOptimum.solve(gpu, { temperature, spacing: 0.1, params: { noise: 0.1 } }).catch(
+        (error: Error) => {
+          // A device that computes nothing reads back anything; the kernels are made before that.
+          if (!error.message.includes('does not settle')) throw error;
+        },
+      );
     }
     const learner = await Trainer.create(gpu, configurations()[0]!);
     const { policy, softQ, temperature } = learner.algorithm;
