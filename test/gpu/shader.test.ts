@@ -11,6 +11,7 @@ import {
   shaderSource,
   structOf,
   type Shader,
+  type SlotFiller,
 } from '../../src/gpu/shader.ts';
 import { view } from '../../src/gpu/tensor.ts';
 import { Draws } from '../oracles/random.ts';
@@ -58,7 +59,12 @@ describe('linkShader', () => {
     const gpu = gpuOf();
     const kernels = shaderFiles().filter((file) => shaderSource(file).includes('@compute'));
     expect(kernels.length).toBeGreaterThan(20);
-    const slots: Record<string, { file: string }> = { env: ENV, sink: { file: 'replay/sink.wgsl' } };
+    const energy = {
+      name: 'energy',
+      text: `const DIMENSIONS = 1u;
+fn log_density_gradient(x: array<f32, DIMENSIONS>) -> array<f32, DIMENSIONS> { return x; }`,
+    };
+    const slots: Record<string, SlotFiller> = { env: ENV, sink: { file: 'replay/sink.wgsl' }, energy };
     for (const file of kernels) {
       const open = [...shaderSource(file).matchAll(/#slot (\w+)/g)].map(([, slot]) => slot!);
       const shader = linkShader(file, {

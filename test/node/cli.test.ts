@@ -130,12 +130,15 @@ describe('the baselines', () => {
     const folder = join(runs, `multigoal-${algorithm}-default-s3-1`);
     const figure = readFileSync(join(folder, 'figure1.svg'), 'utf8');
     expect(figure).toContain(`${title} on the multi-goal task`);
-    // A deterministic policy has one action at each of three states.
+    // A deterministic policy has one action at each of three states; below each are draws of the optimum.
     const [, ...panels] = figure.split('class="actions"');
     expect(panels.map((panel) => panel.split('</g>')[0]!.split('<circle').length - 1)).toEqual([
       actions,
+      100,
       actions,
+      100,
       actions,
+      100,
     ]);
     const { code, stdout } = await softq(`evaluate ${folder} --json`);
     expect(code).toBe(0);
