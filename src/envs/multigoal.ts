@@ -31,6 +31,9 @@ export const MULTIGOAL_PROBES: readonly (readonly [number, number])[] = [
   [2.5, -2.5],
 ];
 
+/** Index of (2.5, 2.5) in `MULTIGOAL_PROBES`: where the optimum has two modes. */
+export const DIAGONAL = MULTIGOAL_PROBES.findIndex(([x, y]) => x === 2.5 && y === 2.5);
+
 /** Distance from a goal at which an episode ends. */
 export const MULTIGOAL_RADIUS = 1;
 

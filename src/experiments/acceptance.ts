@@ -1,20 +1,17 @@
-import { MULTIGOAL_PROBES } from '../envs/multigoal.ts';
+import { DIAGONAL } from '../envs/multigoal.ts';
 import type { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { resolveConfig, type Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
 import type { GroundTruth } from '../train/ground-truth.ts';
 import { Trainer } from '../train/trainer.ts';
+import { covers, medianOf } from './coverage.ts';
 import { measureAgainst } from './ground-truth.ts';
 
 /** Updates between two looks at the coverage of the goals. */
 const EVALUATE_EVERY = 125;
 const ROLLOUTS_ON_THE_WAY = 256;
 const FINAL_ROLLOUTS = 500;
-/** A policy covers the goals when each gets at least this share and it succeeds at least this often. */
-const COVERAGE = { share: 0.05, success: 0.8 } as const;
-/** Index among the probe states of (2.5, 2.5). */
-const DIAGONAL = MULTIGOAL_PROBES.findIndex(([x, y]) => x === 2.5 && y === 2.5);
 /** Share of the seeds in which each metric must lie within its bounds. */
 const SEEDS_TO_PASS = 0.9;
 
@@ -66,7 +63,7 @@ const DEFAULT_BOUNDS: Readonly<Record<AcceptanceMetric, Bounds>> = {
   'soft-return gap': seeds(NOISE, 3),
 };
 
-/** Bounds of one run, calibrated on an independent implementation with slack (ten seeds each), in nats where not shares. */
+/** Bounds of one run, in nats where they are not shares: the spread of ten seeds, with slack (docs/results.md). */
 export const THRESHOLDS: Readonly<
   Record<'default' | 'tiny' | 'sharp', Readonly<Record<AcceptanceMetric, Bounds>>>
 > = {
@@ -99,8 +96,9 @@ export const THRESHOLDS: Readonly<
 export interface SeedResult {
   readonly seed: number;
   readonly metrics: Readonly<Record<AcceptanceMetric, number>>;
-  /** What the policy did every 125 updates. */
+  /** All distances to the optimum after the last update. */
   readonly truth: GroundTruth;
+  /** What the policy did every 125 updates. */
   readonly history: readonly { readonly updates: number; readonly evaluation: Evaluation }[];
 }
 
@@ -165,8 +163,6 @@ export async function acceptSeed(gpu: Gpu, config: Config, optimum: MultigoalOpt
 
 /** The first update from which every later look finds all goals covered; infinite if the last one does not. */
 function stableFrom(history: SeedResult['history']): number {
-  const covers = ({ success, outcomeShares }: Evaluation) =>
-    success >= COVERAGE.success && Math.min(...outcomeShares) >= COVERAGE.share;
   let from = Infinity;
   for (const { updates, evaluation } of [...history].reverse()) {
     if (!covers(evaluation)) break;
@@ -182,7 +178,7 @@ export function judge(results: readonly SeedResult[], preset: keyof typeof THRES
     const values = results.map(({ metrics }) => metrics[metric]).sort((a, b) => a - b);
     const within = (value: number) => value >= low && value <= high;
     const passed = values.filter(within).length;
-    const middle = values[Math.floor((values.length - 1) / 2)]!;
+    const middle = medianOf(values);
     return {
       metric,
       low,

@@ -1,12 +1,13 @@
-import { multigoal, MULTIGOAL_PROBES } from '../envs/multigoal.ts';
+import { DIAGONAL, multigoal, MULTIGOAL_PROBES } from '../envs/multigoal.ts';
 import type { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
-import { bestSquashedGaussian } from '../exact/squashed-gaussian.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { comparison } from '../report/comparison.ts';
 import { resolveConfig, type Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
 import type { GroundTruth } from '../train/ground-truth.ts';
+import { PRESETS } from '../train/presets.ts';
 import { Trainer } from '../train/trainer.ts';
+import { covers, medianOf } from './coverage.ts';
 import { measureAgainst } from './ground-truth.ts';
 
 /**
@@ -27,7 +28,7 @@ export interface Arm {
   readonly temperatures: readonly number[];
 }
 
-/** The same for all: environments, annealing, warm-up, always random environments, actions per state. */
+/** All else that the arms have in common is the default preset's: warm-up, random environments, actions per state. */
 const SHARED = { environment: 'multigoal', environments: 64 } as const;
 const MIXTURE = { algorithm: 'sac', mixtureComponents: 4 } as const;
 const CRITIC_FIRST = 250;
@@ -72,7 +73,7 @@ function schedule(temperature: number): Partial<Config> {
     case 10:
       return {};
     case 5:
-      return { finalTemperature: 5, temperatureUpdates: 1000, rewardScale: 0.2, updates: 2500 };
+      return PRESETS.sharp.values;
     default:
       return {
         finalTemperature: temperature,
@@ -129,18 +130,12 @@ export async function runArm(
   }
 }
 
-/** KL(pi || pi*) of the best squashed Gaussian at the origin and at (2.5, 2.5): what no SAC with one can beat. */
-export function gaussianFloor(optimum: MultigoalOptimum): readonly [origin: number, diagonal: number] {
-  const at = (state: readonly number[]) => bestSquashedGaussian(optimum, state).nats;
-  return [at(MULTIGOAL_PROBES[0]!), at([2.5, 2.5])];
-}
-
 /** One arm at one temperature over its seeds: medians, and how many seeds did what. */
 export interface ComparisonSummary {
   readonly arm: Arm;
   readonly temperature: number;
   readonly seeds: number;
-  /** Seeds with every goal in at least 5 % of episodes and success of at least 80 %. */
+  /** Seeds whose policy covers all goals; see `covers`. */
   readonly covering: number;
   readonly meanReturn: number;
   readonly goalEntropy: number;
@@ -153,9 +148,6 @@ export interface ComparisonSummary {
   readonly belowFloor: number;
   readonly gap: number;
 }
-
-/** Index among the probe states of (2.5, 2.5). */
-export const DIAGONAL = MULTIGOAL_PROBES.findIndex(([x, y]) => x === 2.5 && y === 2.5);
 
 /** Medians of every arm at every temperature that has rows, in the arms' order. */
 export function summariseComparison(
@@ -174,7 +166,7 @@ export function summariseComparison(
           arm,
           temperature,
           seeds: mine.length,
-          covering: mine.filter(covers).length,
+          covering: mine.filter(({ evaluation }) => covers(evaluation)).length,
           meanReturn: of(({ evaluation }) => evaluation.meanReturn),
           goalEntropy: of(({ evaluation }) => evaluation.outcomeEntropy),
           criticError: of(({ truth }) => truth.critic.meanAbsolute),
@@ -188,17 +180,6 @@ export function summariseComparison(
       ];
     }),
   );
-}
-
-function covers({ evaluation }: ComparisonRow): boolean {
-  return evaluation.success >= 0.8 && Math.min(...evaluation.outcomeShares) >= 0.05;
-}
-
-/** The middle of the sorted values, the mean of the two middle ones for an even count. */
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
 /** Learners whose goals are drawn run by run: the paper's pair, DDPG and soft Q-learning. */
@@ -229,7 +210,8 @@ export function drawComparison(
       caption:
         `Each dot is one run (seeds ${seeds[0]} to ${seeds.at(-1)}, ${adapter}); triangles lie beyond the axis or have no ` +
         'density. Dashed: the best squashed Gaussian, which no SAC with one Gaussian can pass. All learners share ' +
-        'annealing, warm-up, random environments and actions per state, but for DDPG on its own data.',
+        'annealing, warm-up, random environments and actions per state, but for DDPG on its own data; learning rates, ' +
+        'targets and numbers of updates are those that each was tuned to.',
       learners: ARMS.map(({ label }) => label),
       divergences: panels,
       goals: multigoal.outcomes ?? [],

@@ -7,8 +7,8 @@ import type { Config } from '../train/config.ts';
 
 /** Values are then within 0.13 reward units of the finest grid's, far less than a colour of a figure. */
 const SPACING = 0.1;
-/** Below, draws of pi* by rejection from so coarse a grid take seconds each, and then none succeeds. */
-const COLDEST = 1;
+/** Below, the grid is too coarse for the policy: the solver itself takes lower temperatures on finer ones. */
+const COLDEST = 0.5;
 /** From here on the optimum hovers between the goals for ever, and a discount near 1 lets no iteration settle. */
 const HOTTEST = 15;
 
@@ -24,7 +24,7 @@ export async function solveOptimum(
 ): Promise<MultigoalOptimum> {
   if (environment !== multigoal.spec.name) {
     throw new UsageError(
-      `The exact optimum is known of ${multigoal.spec.name} alone, not of ${environment}: leave out --exact.`,
+      `The exact optimum is known of ${multigoal.spec.name} alone, not of ${environment}: measure without it.`,
     );
   }
   return MultigoalOptimum.solve(gpu, { temperature, discount });
@@ -33,7 +33,7 @@ export async function solveOptimum(
 /**
  * The exact optimum of a run's task at `temperature` (raw reward units, the run's final one), on a grid that is fine enough
  * for figures and takes about a second; undefined where none is known: for environments other than multigoal, and for
- * temperatures outside [1, 15). Destroys what is made on `gpu` until it resolves, so ask for it before an Evaluator is made.
+ * temperatures outside [0.5, 15). Destroys what is made on `gpu` until it resolves, so ask for it before an Evaluator is made.
  */
 export async function optimumOf(gpu: Gpu, config: Config, temperature: number): Promise<Optimum | undefined> {
   if (config.environment !== multigoal.spec.name) return undefined;

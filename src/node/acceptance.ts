@@ -1,5 +1,3 @@
-import { writeFile } from 'node:fs/promises';
-import { bestSquashedGaussian } from '../exact/squashed-gaussian.ts';
 import {
   acceptanceConfig,
   acceptSeed,
@@ -8,9 +6,11 @@ import {
   type Judgement,
   type SeedResult,
 } from '../experiments/acceptance.ts';
+import { gaussianFloor } from '../experiments/coverage.ts';
 import { solveOptimum } from '../experiments/run-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import type { AdapterChoice } from './adapter.ts';
+import { requireWritable, writeResults } from './results-file.ts';
 import { table } from './table.ts';
 import { openGpu } from './train.ts';
 
@@ -54,12 +54,13 @@ export async function runAcceptance(options: AcceptanceOptions): Promise<boolean
       `There are acceptance bounds for ${Object.keys(THRESHOLDS).join(' and ')}, not for '${preset}'.`,
     );
   }
+  if (out) await requireWritable(out);
   const { gpu, name: adapter } = await openGpu(options.adapter);
   const configs = seeds.map((seed) => acceptanceConfig(seed, { ...settings, preset }));
   const { finalTemperature, temperature } = configs[0]!;
   // Before anything else is made on the device: the solver clears up behind itself.
   const optimum = await solveOptimum(gpu, configs[0]!, finalTemperature ?? temperature);
-  const floor = [0, 2.5].map((x) => bestSquashedGaussian(optimum, [x, x]).nats);
+  const floor = gaussianFloor(optimum);
   const results: SeedResult[] = [];
   for (const config of configs) {
     const begin = performance.now();
@@ -78,10 +79,10 @@ export async function runAcceptance(options: AcceptanceOptions): Promise<boolean
     table(judgements.map(row), ['metric', 'bounds', 'least', 'median', 'greatest', 'seeds that pass', '']),
   );
   console.log(
-    `The best squashed Gaussian has KL ${floor[0]!.toFixed(2)} at (0, 0) and ${floor[1]!.toFixed(2)} at (2.5, 2.5).`,
+    `The best squashed Gaussian has KL ${floor[0].toFixed(2)} at (0, 0) and ${floor[1].toFixed(2)} at (2.5, 2.5).`,
   );
   const report = { preset, settings, adapter, gaussianFloor: floor, judgements, results };
-  if (out) await writeFile(out, `${JSON.stringify(report, null, 1)}\n`);
+  if (out) await writeResults(out, report);
   return judgements.every(({ ok }) => ok);
 }
 

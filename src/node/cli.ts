@@ -106,10 +106,10 @@ function buildProgram(): Command {
   program
     .command('acceptance')
     .description(
-      'train the multi-goal task on many seeds and judge every metric that needs no exact solution',
+      'train the multi-goal task on many seeds and judge what it does and how far it is from the exact optimum',
     )
     .option('--seeds <list>', 'e.g. 100-109 or 1,5,7-9', '100-109')
-    .option('--preset <name>', 'default or tiny', 'default')
+    .option('--preset <name>', 'default, tiny or sharp', 'default')
     .option('--environments <n>', "another number of environments than the preset's")
     .option('--out <file>', 'also write all numbers as JSON')
     .addOption(adapterOption())

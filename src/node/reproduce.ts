@@ -1,20 +1,21 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import {
   ARMS,
   drawComparison,
-  gaussianFloor,
   runArm,
   summariseComparison,
   TEMPERATURES,
   type ComparisonRow,
   type ComparisonSummary,
 } from '../experiments/reproduce-multigoal.ts';
+import { gaussianFloor } from '../experiments/coverage.ts';
 import { solveOptimum } from '../experiments/run-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { DEFAULTS } from '../train/presets.ts';
 import type { AdapterChoice } from './adapter.ts';
 import { createDocument } from './document.ts';
 import { svgToPng } from './png.ts';
+import { requireWritable, writeResults } from './results-file.ts';
 import { table } from './table.ts';
 import { openGpu } from './train.ts';
 
@@ -39,6 +40,7 @@ interface Results {
  * @throws UsageError if the file is not one of these results, or was made on another adapter.
  */
 export async function reproduceMultigoal({ seeds, adapter: choice, out }: ReproduceOptions): Promise<void> {
+  await requireWritable(out);
   const { gpu, name: adapter } = await openGpu(choice);
   const before = await readResults(out);
   if (before && before.adapter !== adapter) {
@@ -142,10 +144,4 @@ async function readResults(path: string): Promise<Results | undefined> {
     // Said below: what is no JSON is no results either.
   }
   throw new UsageError(`'${path}' does not hold results of this comparison: name another file with --out.`);
-}
-
-async function writeResults(path: string, results: Results): Promise<void> {
-  // Whole or not at all, so that an interrupt loses one run at most.
-  await writeFile(`${path}.tmp`, `${JSON.stringify(results, null, 1)}\n`);
-  await rename(`${path}.tmp`, path);
 }

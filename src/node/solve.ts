@@ -96,8 +96,7 @@ export async function solveAction(name: string, flags: SolveFlags): Promise<void
     params: { noise },
   });
   const seconds = (performance.now() - started) / 1000;
-  const warning =
-    noise === 0 && discount === Number(SOLVE_DEFAULTS.discount) ? hoverWarning(alpha) : undefined;
+  const warning = noise === 0 ? hoverWarning(alpha, discount) : undefined;
   if (warning !== undefined) process.stderr.write(`softq: ${warning}\n`);
   const { goalShares, ...rollouts } = optimum.rollOut({ count, seed });
   const report: SolveReport = {

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { mebibytes } from '../gpu/gpu.ts';
+import { DIAGONAL } from '../envs/multigoal.ts';
 import type { Divergence } from '../exact/divergence.ts';
 import type { Evaluation } from '../train/evaluator.ts';
 import type { GroundTruth, ProbeDistance } from '../train/ground-truth.ts';
@@ -43,7 +44,7 @@ export function nats({ nats: value, lowerBound }: Divergence): string {
 /** How far policy and critic lie from the optimum, as rows of a table. */
 export function groundTruthRows(truth: GroundTruth): string[][] {
   const { critic, criticPolicy, sampler, divergence, gap, entropy } = truth;
-  const [origin, , , , , diagonal] = divergence;
+  const [origin, diagonal] = [divergence[0], divergence[DIAGONAL]];
   const { standardError, truncatedShare } = gap;
   const distance = (one: ProbeDistance) => one.mean.toFixed(3);
   return [

@@ -68,8 +68,8 @@ export async function train(
   );
 
   const warning =
-    config.environment === 'multigoal'
-      ? hoverWarning(config.finalTemperature ?? config.temperature)
+    config.environment === 'multigoal' && config.algorithm !== 'ddpg'
+      ? hoverWarning(config.finalTemperature ?? config.temperature, config.discount)
       : undefined;
   if (warning) process.stderr.write(`softq: ${warning}\n`);
 

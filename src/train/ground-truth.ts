@@ -10,7 +10,11 @@ import type { Optimum } from '../exact/optimum.ts';
 import { actionQuadrature, logPartition } from '../exact/quadrature.ts';
 import { energyDistance, slicedWasserstein1 } from '../exact/sample-distance.ts';
 import { gapVisits, softReturnGap, type SoftReturnGap } from '../exact/soft-return-gap.ts';
+import { random } from '../gpu/random.ts';
+import { constantsOf, shaderSource } from '../gpu/shader.ts';
 import type { Evaluator, Rollout } from './evaluator.ts';
+
+const STREAM_OPTIMUM = constantsOf(shaderSource('common/random.wgsl'))['STREAM_OPTIMUM']!;
 
 /** Steps after which an episode of the gap is cut: a policy that arrives has done so long before. */
 export const LONGEST_EPISODE = 300;
@@ -84,7 +88,10 @@ export async function compareWithOptimum(
   const densities = await probeDensities(evaluator, options, drawn);
   const distance = (between: (a: number[][], b: number[][]) => number): ProbeDistance => {
     const atProbes = probes.map((state, i) =>
-      between(drawn[i]!.slice(0, SAMPLES.distance), optimum.sampleAt(state, SAMPLES.distance, seed + i)),
+      between(
+        drawn[i]!.slice(0, SAMPLES.distance),
+        optimum.sampleAt(state, SAMPLES.distance, random(seed, STREAM_OPTIMUM, 0, i)[0]),
+      ),
     );
     return { mean: mean(atProbes), atProbes };
   };
@@ -135,7 +142,7 @@ async function probeDensities(
   { optimum, probes, rewardScale }: GroundTruthOptions,
   drawn: readonly (readonly (readonly number[])[])[],
 ): Promise<Pick<GroundTruth, 'criticPolicy' | 'sampler'>> {
-  const { actions: grid, weights } = actionQuadrature(probes[0]!.length);
+  const { actions: grid, weights } = actionQuadrature(drawn[0]![0]!.length);
   const { temperature } = optimum;
   const sampler: Divergence[] = [];
   const critic: number[] = [];

@@ -259,7 +259,7 @@ test.each<[Partial<MultigoalProblem>, RegExp]>([
 });
 
 test('a temperature at which the optimum does not go to the goals is warned of', () => {
-  expect(hoverWarning(12)).toBeUndefined();
-  expect(hoverWarning(13)).toMatch(/^At temperature 13 .* outlast the limit of 30 steps/);
-  expect(hoverWarning(15)).toMatch(/^At temperature 15 .* hovers/);
+  expect(hoverWarning(12, 0.99)).toBeUndefined();
+  expect(hoverWarning(13, 0.99)).toMatch(/^At temperature 13 .* outlast the limit of 30 steps/);
+  expect(hoverWarning(15, 0.99)).toMatch(/^At temperature 15 .* hovers/);
 });

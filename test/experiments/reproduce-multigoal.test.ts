@@ -1,9 +1,9 @@
 import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
+import { DIAGONAL } from '../../src/envs/multigoal.ts';
 import {
   ARMS,
   configOf,
-  DIAGONAL,
   drawComparison,
   summariseComparison,
   TEMPERATURES,

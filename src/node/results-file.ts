@@ -1,0 +1,23 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { UsageError } from '../gpu/errors.ts';
+
+/**
+ * Makes sure that results can be written to `path` before hours are spent on them.
+ * @throws UsageError if they cannot.
+ */
+export async function requireWritable(path: string): Promise<void> {
+  try {
+    await writeFile(`${path}.tmp`, '');
+    await rm(`${path}.tmp`);
+  } catch (error) {
+    throw new UsageError(
+      `'${path}' cannot be written (${(error as Error).message}): name another file with --out.`,
+    );
+  }
+}
+
+/** Writes `value` as JSON, whole or not at all, so that an interrupt leaves what was there before. */
+export async function writeResults(path: string, value: unknown): Promise<void> {
+  await writeFile(`${path}.tmp`, `${JSON.stringify(value, null, 1)}\n`);
+  await rename(`${path}.tmp`, path);
+}
