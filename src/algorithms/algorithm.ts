@@ -44,6 +44,10 @@ export interface LearnerOptions extends TemperatureOptions, ExplorationOptions {
   readonly activation: Activation;
   readonly criticLearningRate: number;
   readonly policyLearningRate: number;
+  /** Share of both learning rates that is left after `updates` updates, falling linearly; 1 keeps them. */
+  readonly finalLearningRateShare: number;
+  /** Gradient steps of the whole run. */
+  readonly updates: number;
   /** Target network: tau of the way at every `targetInterval`-th update. */
   readonly targetTau: number;
   readonly targetInterval: number;
@@ -117,13 +121,16 @@ export function assemble(
 ): { readonly update: Algorithm['update']; readonly state: LearnerState } {
   const { faults, critic, actor, begin, end = [], temperature } = parts;
   const rates = (rate: number) => new Array<number>(members).fill(rate);
+  const decay = { finalShare: options.finalLearningRateShare, updates: options.updates };
   const criticAdam = new Adam(gpu, critic.parameters, critic.gradient, clock, faults, {
     learningRate: rates(options.criticLearningRate),
     counts: 'updates',
+    decay,
   });
   const actorAdam = new Adam(gpu, actor.parameters, actor.gradient, clock, faults, {
     learningRate: rates(options.policyLearningRate),
     counts: 'policyUpdates',
+    decay,
   });
   const targets = [critic, actor].flatMap(({ target }) => (target ? [target.update] : []));
   const middle =

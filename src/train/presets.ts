@@ -38,6 +38,7 @@ export const DEFAULTS: Config = {
   latentSize: 4,
   criticLearningRate: 3e-3,
   policyLearningRate: 3e-3,
+  finalLearningRateShare: 1,
   valueParticles: 16,
   proposal: 'lattice',
   mixtureSpread: 0.25,

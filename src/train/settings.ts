@@ -84,6 +84,12 @@ export const CONFIG_ENTRIES = {
   latentSize: count(1, 'Numbers of noise xi that the sampling network gets per action.'),
   criticLearningRate: positive("Adam's step size for the soft Q-function."),
   policyLearningRate: positive("Adam's step size for the sampling network."),
+  finalLearningRateShare: v.pipe(
+    positive(
+      'Share of both step sizes that is left at the last update, falling linearly; 1 keeps them constant.',
+    ),
+    v.maxValue(1, 'must be at most 1'),
+  ),
   valueParticles: count(1, 'Actions in the importance sample of the soft value (Kv, eq. 10).'),
   proposal: choice(['lattice', 'uniform', 'uniform-shared', 'mixture'], 'Where those actions come from.'),
   mixtureSpread: positive("Deviation, before the squash, of the proposal 'mixture' around policy particles."),

@@ -31,6 +31,8 @@ const OPTIONS: SoftQLearningOptions = {
   latentSize: 2,
   criticLearningRate: 0.2,
   policyLearningRate: 0.05,
+  finalLearningRateShare: 1,
+  updates: 100,
   valueParticles: 7,
   proposal: 'uniform',
   mixtureSpread: 0.3,
