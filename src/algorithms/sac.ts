@@ -1,6 +1,6 @@
 import { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { program, type Dispatch } from '../gpu/program.ts';
+import { program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import type { NamedArray } from '../nn/parameters.ts';
 import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
@@ -28,10 +28,6 @@ export interface SacOptions extends LearnerOptions {
   readonly valueParticles: number;
   /** Actions per state in the actor's gradient, a multiple of C. */
   readonly policyParticles: number;
-  /** Entropy in nats that the temperature is tuned to; null leaves alpha to its schedule. */
-  readonly targetEntropy: number | null;
-  /** Step of log alpha per nat. */
-  readonly temperatureLearningRate: number;
 }
 
 /**
@@ -79,7 +75,7 @@ export class Sac implements Algorithm {
       critic: q,
       actor: policy,
       begin: [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)],
-      end: this.#tuneTemperature(actor.entropy),
+      end: temperature.tune(actor.entropy),
       temperature: this.temperature,
     });
     this.update = update;
@@ -159,27 +155,6 @@ export class Sac implements Algorithm {
       draw.pass.backward({ outputGrad, parameterGrad: gradient }),
     ]);
     return { program: steps, gradient, entropy };
-  }
-
-  /** Automatic temperature: log alpha descends H - target. */
-  #tuneTemperature(entropy: Tensor): Dispatch[] {
-    const { targetEntropy, temperatureLearningRate, batchSize } = this.#options;
-    if (targetEntropy === null) return [];
-    const { members } = this.#context;
-    return [
-      this.#gpu.kernel('rl/tune_temperature.wgsl').bind(
-        { entropy, temperature: this.temperature },
-        {
-          threads: [members],
-          params: {
-            members,
-            states: batchSize,
-            target_entropy: targetEntropy,
-            rate: temperatureLearningRate,
-          },
-        },
-      ),
-    ];
   }
 
   async initialise(seeds: readonly number[]): Promise<void> {

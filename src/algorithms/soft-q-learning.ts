@@ -9,7 +9,7 @@ import { Proposal, type ProposalKind } from '../rl/proposal.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
 import { SamplingNetwork } from '../rl/sampling-network.ts';
 import { SoftQFunction } from '../rl/soft-q-function.ts';
-import { Temperature } from '../rl/temperature.ts';
+import { particleEntropy, Temperature } from '../rl/temperature.ts';
 import { Svgd, type BandwidthRule, type SteinKind } from '../svgd/svgd.ts';
 import {
   assemble,
@@ -94,11 +94,20 @@ export class SoftQLearning implements Algorithm {
     const q = { parameters: this.softQ.mlp.parameters, ...critic, target: this.softQ.target };
     const policy = { parameters: this.samplingNetwork.mlp.parameters, ...actor };
     const begin = [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)];
-    const learner = { faults: this.faults, critic: q, actor: policy, begin, temperature: this.temperature };
+    const tuning = options.targetEntropy === null ? undefined : this.#tuning(temperature, actor.preTanh);
+    const end = tuning?.steps ?? [];
+    const learner = {
+      faults: this.faults,
+      critic: q,
+      actor: policy,
+      begin,
+      end,
+      temperature: this.temperature,
+    };
     const { update, state } = assemble(gpu, context, options, learner);
     this.update = update;
     this.#state = state;
-    this.metrics = this.#metrics(critic);
+    this.metrics = [...this.#metrics(critic), ...(tuning?.metrics ?? [])];
   }
 
   /** The sampling network: what is learned besides Q. */
@@ -163,7 +172,20 @@ export class SoftQLearning implements Algorithm {
       }),
       draw.pass.backward({ outputGrad, parameterGrad: gradient, ...rows }),
     ]);
-    return { program: steps, gradient };
+    return { program: steps, gradient, preTanh: draw.preTanh };
+  }
+
+  /** Automatic temperature: the entropy of the particles that both updates have just seen, and a step of log alpha. */
+  #tuning(temperature: Temperature, preTanh: Tensor) {
+    const { batchSize: states, fixedParticles: fixed, updatedParticles: updated } = this.#options;
+    const { members, actionSize } = this.#context;
+    const entropy = this.#gpu.tensor('policyEntropy', [members, states]);
+    const particles = { preTanh, states, fixed, updated, actionSize };
+    const perState = { first: 0, count: states, stride: 1, memberStride: states, factor: 1 };
+    return {
+      steps: [particleEntropy(this.#gpu, particles, entropy), ...temperature.tune(entropy)],
+      metrics: [{ name: 'losses/policy_entropy', tensor: entropy, ...perState }],
+    };
   }
 
   #proposal(): Proposal {

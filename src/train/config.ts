@@ -60,8 +60,10 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
         `${config.policyParticles}: the policy gradient draws as many actions from each Gaussian.`,
     );
   }
-  if (config.algorithm !== 'sac' && config.targetEntropy !== null) {
-    throw new UsageError(`--target-entropy works with --algorithm sac, not ${config.algorithm}.`);
+  if (config.algorithm === 'ddpg' && config.targetEntropy !== null) {
+    throw new UsageError(
+      '--target-entropy works with --algorithm soft-q or sac: a policy of ddpg has no entropy.',
+    );
   }
   return config;
 }

@@ -124,7 +124,9 @@ export const CONFIG_ENTRIES = {
   ),
   targetEntropy: v.pipe(
     v.nullable(v.pipe(v.number(), v.finite('must be finite'))),
-    v.description('Entropy in nats that sac tunes its temperature to; null keeps the schedule.'),
+    v.description(
+      'Entropy in nats that the temperature is tuned to by soft-q and sac; null keeps the schedule.',
+    ),
   ),
   temperatureLearningRate: positive('Step of log alpha per nat of entropy too much or too little.'),
   noiseTheta: v.pipe(

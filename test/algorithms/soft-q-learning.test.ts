@@ -11,7 +11,7 @@ import { randomEnvironmentsOf } from '../../src/rl/behaviour-policy.ts';
 import { recordSize, ReplayBuffer } from '../../src/rl/replay-buffer.ts';
 import { adamStart, adamStep, mlpBackward, mlpForward, polyak, type OracleMlp } from '../oracles/mlp.ts';
 import { Draws } from '../oracles/random.ts';
-import { criticLoss, softValue, tdTarget } from '../oracles/soft-value.ts';
+import { criticLoss, mixtureLogDensity, softValue, tdTarget } from '../oracles/soft-value.ts';
 import { steinDirection } from '../oracles/svgd.ts';
 import { expectClose, LINEAR_ALGEBRA, TRANSCENDENTAL } from '../support/compare.ts';
 import { unpadRows, useGpu } from '../support/gpu.ts';
@@ -23,6 +23,8 @@ const OPTIONS: SoftQLearningOptions = {
   temperature: 5,
   finalTemperature: 5,
   temperatureUpdates: 1,
+  targetEntropy: null,
+  temperatureLearningRate: 0.1,
   rewardScale: 0.125,
   discount: 0.95,
   batchSize: 5,
@@ -268,6 +270,28 @@ describe('SoftQLearning', () => {
     }
   });
 
+  test('the temperature follows the entropy of the particles when both networks learn, and only then', async () => {
+    const one = learnerOf([1, 2], { targetEntropy: 0.3 });
+    const { gpu, learner } = one;
+    await learner.initialise([1, 2]);
+    fillRing(one, 2);
+    await gpu.run(learner.update.critic);
+    expect([...(await gpu.read(learner.temperature))]).toEqual([5, 5]);
+    await gpu.run(learner.update.both);
+    const { batchSize: states, fixedParticles: fixed, updatedParticles: updated } = OPTIONS;
+    const u = unpadRows(await gpu.read(one.tensor('particles.layer2')), 2);
+    const reference = [0, 1].map((m) => {
+      const particle = (p: number, s: number) => u[(m * (fixed + updated) + p) * states + s]!;
+      let sum = 0;
+      for (let s = 0; s < states; s++) {
+        const centres = Array.from({ length: fixed }, (_, p) => particle(p, s));
+        for (let p = 0; p < updated; p++) sum -= mixtureLogDensity(particle(fixed + p, s), centres, 0.25, 0);
+      }
+      return 5 * Math.exp(-0.1 * (sum / (states * updated) - 0.3));
+    });
+    expectClose(await gpu.read(learner.temperature), reference, TRANSCENDENTAL);
+  });
+
   test('members trained together are what they are alone, bit for bit', async () => {
     const options = { proposal: 'mixture', valueParticles: 8 } as const;
     const train = async (seeds: number[]) => {
@@ -372,6 +396,8 @@ describe('SoftQLearning', () => {
     expect(counts([1], { updateOrder: 'sequential' })).toEqual([17, 37, 5, 1]);
     // The schedule is one more; the mixture draws particles (4) and perturbs them.
     expect(counts([1], { finalTemperature: 1 })).toEqual([18, 38, 5, 1]);
+    // Automatic temperature: the entropy and the step, where both networks learn.
+    expect(counts([1], { targetEntropy: 0 })).toEqual([17, 39, 5, 1]);
     expect(counts([1], { proposal: 'mixture', valueParticles: 8 })).toEqual([22, 42, 5, 1]);
   });
 

@@ -343,6 +343,7 @@ function configurations() {
     { ...small, algorithm: 'ddpg' },
     { ...small, algorithm: 'sac', targetEntropy: 0.5 },
     { ...small, algorithm: 'sac', mixtureComponents: 4 },
+    { ...small, targetEntropy: 0.5 },
   ];
   // An environment and the learner's kernels do not depend on each other.
   const environmentsOnly = others.map((environment) => ({ ...small, environment }));

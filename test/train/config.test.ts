@@ -45,6 +45,9 @@ describe('resolveConfig', () => {
       { proposal: 'mixture', valueParticles: 7 },
       /--value-particles must be even with --proposal mixture, not 7/,
     ],
+    [{ algorithm: 'ddpg', targetEntropy: 0.5 }, /--target-entropy works with --algorithm soft-q or sac/],
+    [{ finalLearningRateShare: 0 }, /--final-learning-rate-share must be greater than 0/],
+    [{ finalLearningRateShare: 1.5 }, /--final-learning-rate-share must be at most 1/],
   ])('%o is refused with a sentence', (given, sentence) => {
     expect(() => resolveConfig(given)).toThrow(UsageError);
     expect(() => resolveConfig(given)).toThrow(sentence);
