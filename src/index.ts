@@ -37,7 +37,7 @@ export { AmortisedSampler, type AmortisedSamplerOptions } from './rl/amortised-s
 export { ReplayBuffer, type Batch } from './rl/replay-buffer.ts';
 export { GaussianPolicy, type GaussianPolicySpec } from './rl/gaussian-policy.ts';
 export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';
-export { SoftQFunction, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
+export { SoftQFunction, type Ensemble, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
 export { Proposal, type ProposalKind } from './rl/proposal.ts';
 export {
   environmentNames,

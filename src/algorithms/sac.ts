@@ -7,7 +7,7 @@ import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
 import { GaussianPolicy } from '../rl/gaussian-policy.ts';
 import { squash } from '../rl/policy.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
-import { SoftQFunction } from '../rl/soft-q-function.ts';
+import { POLICY_NETWORK, SoftQFunction } from '../rl/soft-q-function.ts';
 import { Temperature } from '../rl/temperature.ts';
 import {
   assemble,
@@ -59,7 +59,8 @@ export class Sac implements Algorithm {
     const widths = { observationSize, actionSize, hidden, activation, members };
     const targetUpdate = { tau: options.targetTau, interval: options.targetInterval };
     this.faults = new Faults(gpu, LEARNER_FAULTS);
-    this.softQ = new SoftQFunction(gpu, widths, targetUpdate, clock, this.faults);
+    const { critics, ensemble } = options;
+    this.softQ = new SoftQFunction(gpu, { ...widths, critics, ensemble }, targetUpdate, clock, this.faults);
     this.policy = new GaussianPolicy(gpu, { ...widths, components }, clock, seeds);
     const temperature = new Temperature(gpu, members, clock, options);
     this.temperature = temperature.tensor;
@@ -93,7 +94,7 @@ export class Sac implements Algorithm {
     const { discount, rewardScale, valueParticles, batchSize } = this.#options;
     const { members, actionSize, observationSize } = this.#context;
     const perState = (label: string) => this.#gpu.tensor(label, [members, batchSize]);
-    const [value, tdTarget, loss] = [perState('softValue'), perState('tdTarget'), perState('criticLoss')];
+    const [value, tdTarget, loss] = [perState('softValue'), perState('tdTarget'), softQ.lossTensor(batch)];
     const draw = policy.draw('next', {
       observation: batch.nextObservation,
       states: batchSize,
@@ -158,9 +159,8 @@ export class Sac implements Algorithm {
   }
 
   async initialise(seeds: readonly number[]): Promise<void> {
-    this.softQ.mlp.parameters.initialise(seeds, 0);
-    this.policy.mlp.parameters.initialise(seeds, 1);
-    await this.softQ.target.copy();
+    this.policy.mlp.parameters.initialise(seeds, POLICY_NETWORK);
+    await this.softQ.initialise(seeds);
   }
 
   state(): Promise<NamedArray[]> {

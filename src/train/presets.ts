@@ -35,6 +35,8 @@ export const DEFAULTS: Config = {
   replayCapacity: 1_000_000,
   hidden: [64, 64],
   activation: 'relu',
+  critics: 1,
+  ensemble: 'mean',
   latentSize: 4,
   criticLearningRate: 3e-3,
   policyLearningRate: 3e-3,

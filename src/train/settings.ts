@@ -81,6 +81,14 @@ export const CONFIG_ENTRIES = {
     v.description('Widths of the hidden layers of both networks.'),
   ),
   activation: choice(['relu', 'tanh'], 'Activation of the hidden layers.'),
+  critics: v.pipe(
+    count(1, 'Soft Q-functions that learn from the same minibatches, each from its own initial weights.'),
+    v.maxValue(16, 'must be at most 16'),
+  ),
+  ensemble: choice(
+    ['mean', 'min'],
+    'What is made of several critics, in the target and for the policy: their mean or the least.',
+  ),
   latentSize: count(1, 'Numbers of noise xi that the sampling network gets per action.'),
   criticLearningRate: positive("Adam's step size for the soft Q-function."),
   policyLearningRate: positive("Adam's step size for the sampling network."),

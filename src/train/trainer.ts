@@ -282,10 +282,18 @@ export class Trainer {
 
 /** Iterations that make one submit: a function of the configuration alone, never of how fast the machine is. */
 function iterationsPerSubmit(config: Config): number {
-  const { hidden, batchSize, valueParticles, fixedParticles: m, updatedParticles: k, environments } = config;
+  const {
+    hidden,
+    batchSize,
+    critics,
+    valueParticles,
+    fixedParticles: m,
+    updatedParticles: k,
+    environments,
+  } = config;
   const perRow = hidden.reduce((sum, width, i) => sum + width * (hidden[i + 1] ?? 4), 4 * hidden[0]!);
   // Rows forward; a backward pass counts once for the inputs' gradient and once for the parameters'.
-  const rowsPerUpdate = batchSize * (valueParticles + 3 + 2 * m + (m + k) + 2 * k);
+  const rowsPerUpdate = batchSize * (critics * (valueParticles + 3 + 2 * m) + (m + k) + 2 * k);
   const perIteration = perRow * (config.updatesPerStep * rowsPerUpdate + environments);
   return Math.max(
     1,

@@ -11,7 +11,13 @@ import { randomEnvironmentsOf } from '../../src/rl/behaviour-policy.ts';
 import { recordSize, ReplayBuffer } from '../../src/rl/replay-buffer.ts';
 import { adamStart, adamStep, mlpBackward, mlpForward, polyak, type OracleMlp } from '../oracles/mlp.ts';
 import { Draws } from '../oracles/random.ts';
-import { criticLoss, mixtureLogDensity, softValue, tdTarget } from '../oracles/soft-value.ts';
+import {
+  combinedCritics,
+  criticLoss,
+  mixtureLogDensity,
+  softValue,
+  tdTarget,
+} from '../oracles/soft-value.ts';
 import { steinDirection } from '../oracles/svgd.ts';
 import { expectClose, LINEAR_ALGEBRA, TRANSCENDENTAL } from '../support/compare.ts';
 import { unpadRows, useGpu } from '../support/gpu.ts';
@@ -30,6 +36,8 @@ const OPTIONS: SoftQLearningOptions = {
   batchSize: 5,
   hidden: [6, 6],
   activation: 'relu',
+  critics: 1,
+  ensemble: 'mean',
   latentSize: 2,
   criticLearningRate: 0.2,
   policyLearningRate: 0.05,
@@ -98,21 +106,24 @@ async function summed({ gpu, tensor }: Learner, label: string, mlp: Mlp, member:
 }
 
 interface Networks {
-  readonly critic: OracleMlp;
-  readonly target: OracleMlp;
+  readonly critics: readonly OracleMlp[];
+  readonly targets: readonly OracleMlp[];
   readonly actor: OracleMlp;
 }
 
 async function networks({ gpu, learner }: Learner, member: number): Promise<Networks> {
+  const { critics = 1 } = learner.softQ.spec;
+  const all = (mlp: Mlp) =>
+    Promise.all(Array.from({ length: critics }, (_, c) => oracleMlp(gpu, mlp, member * critics + c)));
   return {
-    critic: await oracleMlp(gpu, learner.softQ.mlp, member),
-    target: await oracleMlp(gpu, learner.softQ.target.mlp, member),
+    critics: await all(learner.softQ.mlp),
+    targets: await all(learner.softQ.target.mlp),
     actor: await oracleMlp(gpu, learner.samplingNetwork.mlp, member),
   };
 }
 
 /** Eq. 10 and 11 in float64 from the minibatch and the proposal that the GPU drew. */
-async function criticReference(one: Learner, member: number, { critic, target }: Networks) {
+async function criticReference(one: Learner, member: number, { critics, targets }: Networks) {
   const { gpu, learner, tensor } = one;
   const { batchSize, valueParticles, rewardScale, discount, temperature } = OPTIONS;
   const rowsOf = async (label: string, count: number) =>
@@ -120,7 +131,10 @@ async function criticReference(one: Learner, member: number, { critic, target }:
   const perState = async (source: Tensor) =>
     [...(await gpu.read(source))].slice(member * batchSize, (member + 1) * batchSize);
   const count = batchSize * valueParticles;
-  const q = mlpForward(target, await rowsOf('proposal.rows', count)).flat();
+  const next = await rowsOf('proposal.rows', count);
+  const each = targets.map((target) => mlpForward(target, next).flat());
+  const { ensemble = 'mean' } = learner.softQ.spec;
+  const q = next.map((_, i) => combinedCritics(ensemble, each.map((one) => one[i]!)).value); // prettier-ignore
   const density = [...(await gpu.read(tensor('proposal.logDensity')))].slice(
     member * count,
     (member + 1) * count,
@@ -135,13 +149,16 @@ async function criticReference(one: Learner, member: number, { critic, target }:
     return tdTarget({ reward: r, terminated: terminated[b]!, nextValue, discount, rewardScale });
   });
   const x = await rowsOf('batch.stateAction', batchSize);
-  const { loss, valueGrad } = criticLoss(mlpForward(critic, x).flat(), y);
-  return { loss, gradient: mlpBackward(critic, x, valueGrad.map((value) => [value])).parameterGrad }; // prettier-ignore
+  return critics.map((critic) => {
+    const { loss, valueGrad } = criticLoss(mlpForward(critic, x).flat(), y);
+    return { loss, gradient: mlpBackward(critic, x, valueGrad.map((value) => [value])).parameterGrad }; // prettier-ignore
+  });
 }
 
 /** Eq. 13 and 14 in float64 from the noise that the GPU drew: the gradient of the actor's loss. */
-async function actorReference(one: Learner, member: number, { critic, actor }: Networks) {
-  const { gpu, tensor } = one;
+async function actorReference(one: Learner, member: number, { critics, actor }: Networks) {
+  const { gpu, learner, tensor } = one;
+  const { ensemble = 'mean' } = learner.softQ.spec;
   const {
     batchSize: states,
     fixedParticles: fixed,
@@ -160,7 +177,15 @@ async function actorReference(one: Learner, member: number, { critic, actor }: N
     const at = (p: number) => p * states + b;
     const ids = Array.from({ length: fixed + updated }, (_, p) => at(p));
     const stateActions = ids.slice(0, fixed).map((i) => [...rows[i]!.slice(0, 2), ...u[i]!.map(Math.tanh)]);
-    const slopes = mlpBackward(critic, stateActions, stateActions.map(() => [1])).inputGrad; // prettier-ignore
+    const q = critics.map((critic) => mlpForward(critic, stateActions).flat());
+    const weights = stateActions.map((_, j) => combinedCritics(ensemble, q.map((one) => one[j]!)).slopes); // prettier-ignore
+    const parts = critics.map(
+      (critic, c) =>
+      mlpBackward(critic, stateActions, weights.map((weight) => [weight[c]!])).inputGrad, // prettier-ignore
+    );
+    const slopes = stateActions.map((row, j) =>
+      row.map((_, d) => parts.reduce((sum, one) => sum + one[j]![d]!, 0)),
+    );
     const { direction } = steinDirection({
       kind: 'tanh-kernel',
       preTanhFixed: ids.slice(0, fixed).map((i) => u[i]!),
@@ -175,11 +200,16 @@ async function actorReference(one: Learner, member: number, { critic, actor }: N
 }
 
 describe('SoftQLearning', () => {
-  test.each(['simultaneous', 'sequential'] as const)(
-    'two %s updates agree with float64',
-    async (updateOrder) => {
+  test.each([
+    { updateOrder: 'simultaneous', critics: 1, ensemble: 'mean' },
+    { updateOrder: 'sequential', critics: 1, ensemble: 'mean' },
+    { updateOrder: 'simultaneous', critics: 2, ensemble: 'mean' },
+    { updateOrder: 'sequential', critics: 2, ensemble: 'min' },
+  ] as const)(
+    'two $updateOrder updates agree with float64, $ensemble of $critics critics',
+    async ({ updateOrder, critics, ensemble }) => {
       const members = 2;
-      const one = learnerOf([7, 8], { updateOrder });
+      const one = learnerOf([7, 8], { updateOrder, critics, ensemble });
       const { gpu, learner, clock } = one;
       randomiseParameters(gpu, learner.softQ.mlp, 1);
       randomiseParameters(gpu, learner.softQ.target.mlp, 2);
@@ -187,7 +217,8 @@ describe('SoftQLearning', () => {
       fillRing(one, members);
       let before = [await networks(one, 0), await networks(one, 1)];
       let adams = before.map(
-        ({ critic, actor }) => [adamStart(critic.parameters), adamStart(actor.parameters)] as const,
+        (all) =>
+          [all.critics.map((one) => adamStart(one.parameters)), adamStart(all.actor.parameters)] as const,
       );
       for (let update = 0; update < 2; update++) {
         await gpu.run(learner.update.both, program('tick', [clock.tick({ updates: 1, policyUpdates: 1 })]));
@@ -195,33 +226,37 @@ describe('SoftQLearning', () => {
         for (let m = 0; m < members; m++) {
           const then = before[m]!;
           const now = after[m]!;
-          const reference = await criticReference(one, m, then);
-          const criticGrad = await summed(one, 'q.parameterGrad', learner.softQ.mlp, m);
-          expectClose(criticGrad, reference.gradient, TRANSCENDENTAL);
-          const losses = (await gpu.read(one.tensor('criticLoss'))).subarray(m * 5, (m + 1) * 5);
-          expectClose([losses.reduce((sum, value) => sum + value, 0) / 5], [reference.loss], TRANSCENDENTAL);
+          const criticGrads: number[][] = [];
+          for (const [c, reference] of (await criticReference(one, m, then)).entries()) {
+            const at = m * critics + c;
+            const criticGrad = await summed(one, 'q.parameterGrad', learner.softQ.mlp, at);
+            expectClose(criticGrad, reference.gradient, TRANSCENDENTAL);
+            criticGrads.push(criticGrad);
+            const losses = (await gpu.read(one.tensor('criticLoss'))).subarray(at * 5, (at + 1) * 5);
+            const loss = losses.reduce((sum, value) => sum + value, 0) / 5;
+            expectClose([loss], [reference.loss], TRANSCENDENTAL);
+          }
 
           const [seen, other] = updateOrder === 'simultaneous' ? [then, now] : [now, then];
           const actorGrad = await summed(one, 'particles.parameterGrad', learner.samplingNetwork.mlp, m);
-          const actorGradient = (critic: OracleMlp) => actorReference(one, m, { ...then, critic });
-          expectClose(actorGrad, await actorGradient(seen.critic), TRANSCENDENTAL);
-          const wrong = await actorGradient(other.critic);
+          const actorGradient = ({ critics }: Networks) => actorReference(one, m, { ...then, critics });
+          expectClose(actorGrad, await actorGradient(seen), TRANSCENDENTAL);
+          const wrong = await actorGradient(other);
           const gap = Math.max(...wrong.map((value, i) => Math.abs(value - actorGrad[i]!)));
-          expect(gap / Math.max(...wrong.map(Math.abs))).toBeGreaterThan(0.01);
+          expect(gap / Math.max(...wrong.map(Math.abs))).toBeGreaterThan(50 * TRANSCENDENTAL);
 
           // Adam gets the GPU's own gradient: its first steps are signs, which rounding turns where a slope is zero.
           const [q, policy] = adams[m]!;
           const moved = [
-            adamStep(q, criticGrad, { learningRate: OPTIONS.criticLearningRate }),
+            criticGrads.map((grad, c) => adamStep(q[c]!, grad, { learningRate: OPTIONS.criticLearningRate })),
             adamStep(policy, actorGrad, { learningRate: OPTIONS.policyLearningRate }),
           ] as const;
-          expectClose(now.critic.parameters, moved[0].theta, LINEAR_ALGEBRA);
+          for (const [c, { theta }] of moved[0].entries()) {
+            expectClose(now.critics[c]!.parameters, theta, LINEAR_ALGEBRA);
+            const averaged = polyak(then.targets[c]!.parameters, theta, 0.1);
+            expectClose(now.targets[c]!.parameters, averaged, LINEAR_ALGEBRA);
+          }
           expectClose(now.actor.parameters, moved[1].theta, LINEAR_ALGEBRA);
-          expectClose(
-            now.target.parameters,
-            polyak(then.target.parameters, moved[0].theta, 0.1),
-            LINEAR_ALGEBRA,
-          );
           adams = adams.map((state, i) => (i === m ? moved : state));
         }
         before = after;
@@ -239,14 +274,14 @@ describe('SoftQLearning', () => {
         const before = await networks(one, 0);
         await one.gpu.run(one.learner.update[phase]);
         const now = await networks(one, 0);
-        expect(now.critic.parameters).not.toEqual(before.critic.parameters);
+        expect(now.critics).not.toEqual(before.critics);
         if (phase === 'critic') expect(now.actor.parameters).toEqual(before.actor.parameters);
         else expect(now.actor.parameters).not.toEqual(before.actor.parameters);
         return now;
       }),
     );
-    expect(after[0]!.critic.parameters).toEqual(after[1]!.critic.parameters);
-    expect(after[0]!.target.parameters).toEqual(after[1]!.target.parameters);
+    expect(after[0]!.critics).toEqual(after[1]!.critics);
+    expect(after[0]!.targets).toEqual(after[1]!.targets);
   });
 
   test('the temperature falls geometrically with the updates, and stays at its end', async () => {
@@ -398,6 +433,10 @@ describe('SoftQLearning', () => {
     expect(counts([1], { finalTemperature: 1 })).toEqual([18, 38, 5, 1]);
     // Automatic temperature: the entropy and the step, where both networks learn.
     expect(counts([1], { targetEntropy: 0 })).toEqual([17, 39, 5, 1]);
+    // An ensemble: rows copied and Q combined for the target and for dQ/da, whose parts are summed; rows and y copied to
+    // regress on.
+    expect(counts([1], { critics: 2 })).toEqual([21, 44, 5, 1]);
+    expect(counts([1], { critics: 3, ensemble: 'min' })).toEqual([21, 44, 5, 1]);
     expect(counts([1], { proposal: 'mixture', valueParticles: 8 })).toEqual([22, 42, 5, 1]);
   });
 

@@ -46,6 +46,8 @@ describe('resolveConfig', () => {
       /--value-particles must be even with --proposal mixture, not 7/,
     ],
     [{ algorithm: 'ddpg', targetEntropy: 0.5 }, /--target-entropy works with --algorithm soft-q or sac/],
+    [{ critics: 0 }, /--critics must be at least 1/],
+    [{ ensemble: 'max' }, /--ensemble must be one of mean, min, not max\./],
     [{ finalLearningRateShare: 0 }, /--final-learning-rate-share must be greater than 0/],
     [{ finalLearningRateShare: 1.5 }, /--final-learning-rate-share must be at most 1/],
   ])('%o is refused with a sentence', (given, sentence) => {
