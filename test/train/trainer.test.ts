@@ -74,6 +74,26 @@ describe('Trainer', () => {
     expect(rows.at(-1)!.values['charts/temperature']).toBeCloseTo(5, 5);
   });
 
+  test.each(['soft-q', 'sac', 'ddpg'])(
+    'two critics, falling learning rates and a target entropy train %s without a fault, and a checkpoint holds both',
+    async (algorithm) => {
+      const tuned = algorithm === 'ddpg' ? {} : { targetEntropy: 0.5, temperatureLearningRate: 0.1 };
+      const options = { algorithm, critics: 2, ensemble: 'min', finalLearningRateShare: 0.1, ...tuned };
+      const { trainer, rows } = await trainSmall({ ...options, updates: 25, criticFirstUpdates: 0 });
+      const { values } = rows.at(-1)!;
+      expect(Object.values(values).every(Number.isFinite)).toBe(true);
+      if (algorithm === 'ddpg') expect(values['charts/temperature']).toBe(10);
+      else expect(values['charts/temperature']).not.toBe(10);
+      const { learner } = await trainer.snapshot();
+      const weights = learner.find(({ name }) => name === 'q.1.weight')!;
+      expect(weights.shape).toEqual([2, 8, 8]);
+      const [first, second] = [weights.data.subarray(0, 64), weights.data.subarray(64)];
+      expect(first).not.toEqual(second);
+      trainer.algorithm.restore(new Map(learner.map(({ name, data }) => [name, data])));
+      expect((await trainer.snapshot()).learner).toEqual(learner);
+    },
+  );
+
   test('dispatches of an iteration and submits of the loop', async () => {
     const gpu = gpuOf();
     const trainer = await Trainer.create(gpu, resolveConfig({ ...SMALL, updates: 200 }));
