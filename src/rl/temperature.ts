@@ -17,9 +17,9 @@ export interface TemperatureOptions {
 }
 
 /**
- * Deviation, in u, of the kernels that estimate the particles' entropy: half the width of a mode of the multi-goal task,
- * so that modes stay apart in the estimate though it has only M centres. A narrower kernel overstates the entropy (of M
- * centres most are then too far away to count), a wider one merges the modes.
+ * Deviation, in u, of the kernels that estimate the particles' entropy, as in `mixtureSpread`: small against the distance
+ * of about 2 between the multi-goal task's modes at the origin, so that the estimate does not merge them. A narrower
+ * kernel overstates the entropy more: most of M centres are then too far away to count.
  */
 const ENTROPY_BANDWIDTH = 0.25;
 
