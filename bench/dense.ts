@@ -71,14 +71,14 @@ function denseWork(gpu: Gpu): Record<string, Work> {
   );
   const inputGrad = pass.gradTensor('inputGrad', WIDTH);
   const parameterGrad = pass.parameterGradient();
-  const flops = 2 * ROWS * WIDTH * WIDTH;
+  const size = 2 * ROWS * WIDTH * WIDTH * 1e-9;
   const shape = `[${ROWS}x${WIDTH}]x[${WIDTH}x${WIDTH}]`;
   return {
-    [`dense forward ${shape}`]: { program: pass.forward(), flops },
-    [`dense backward to the input ${shape}`]: { program: pass.backward({ outputGrad, inputGrad }), flops },
+    [`dense forward ${shape}`]: { program: pass.forward(), size },
+    [`dense backward to the input ${shape}`]: { program: pass.backward({ outputGrad, inputGrad }), size },
     [`dense backward to the parameters ${shape}`]: {
       program: pass.backward({ outputGrad, parameterGrad }),
-      flops,
+      size,
     },
   };
 }
@@ -98,7 +98,7 @@ async function bestRoofline(gpu: Gpu) {
     );
     const work: Work = {
       program: program('roofline', [dispatch]),
-      flops: 2 * ROOFLINE_THREADS * ROOFLINE_STEPS,
+      size: 2 * ROOFLINE_THREADS * ROOFLINE_STEPS * 1e-9,
     };
     const repeats = await repeatsOf(gpu, work);
     const rates = [];

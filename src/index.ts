@@ -22,7 +22,7 @@ export { Adam, type AdamOptions } from './nn/adam.ts';
 export { TargetNetwork, type TargetUpdate } from './nn/target-network.ts';
 export { Svgd, type BandwidthRule, type SteinKind, type SvgdInputs, type SvgdOptions } from './svgd/svgd.ts';
 export { BehaviourPolicy } from './rl/behaviour-policy.ts';
-export type { Draw, Policy } from './rl/policy.ts';
+export type { Draw, DrawOptions, NoiseSource, Policy } from './rl/policy.ts';
 export type { Energy, HostEnergy, Rows, WgslEnergy } from './svgd/energy.ts';
 export { ParticleSampler, type ParticleSamplerOptions } from './svgd/particle-sampler.ts';
 export { SteinFlow, type SteinFlowOptions, type SteinOptions } from './svgd/stein-flow.ts';
@@ -36,6 +36,15 @@ export {
 export { AmortisedSampler, type AmortisedSamplerOptions } from './rl/amortised-sampler.ts';
 export { ReplayBuffer, type Batch } from './rl/replay-buffer.ts';
 export { GaussianPolicy, type GaussianPolicySpec } from './rl/gaussian-policy.ts';
+export {
+  LangevinPolicy,
+  refinedPolicy,
+  ResampledPolicy,
+  type CriticDensity,
+  type LangevinOptions,
+  type Refinement,
+  type ResamplingOptions,
+} from './rl/refined-policy.ts';
 export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';
 export { SoftQFunction, type Ensemble, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
 export { Proposal, type ProposalKind } from './rl/proposal.ts';

@@ -6,11 +6,11 @@ import type { Program } from '../../src/gpu/program.ts';
 /** Work of known size that can be submitted any number of times. */
 export interface Work {
   readonly program: Program;
-  /** Floating-point operations of one run of the program. */
-  readonly flops: number;
+  /** How much of what is counted one run of the program does: 10^9 floating-point operations, samples. */
+  readonly size: number;
 }
 
-/** Rates in 10^9 floating-point operations a second. */
+/** Rates in units of the work's size a second. */
 export interface Rates {
   /** By the clock on the wall: what a user waits for, and what other processes spoil. */
   readonly wall: number;
@@ -72,10 +72,10 @@ export async function sample(gpu: Gpu, work: Work, repeats: number): Promise<Rat
   const before = driverSeconds();
   const wall = await wallSeconds(gpu, work, repeats);
   const after = driverSeconds();
-  const giga = work.flops * repeats * 1e-9;
+  const done = work.size * repeats;
   const cpu =
     before === undefined || after === undefined ? undefined : (after - before) / availableParallelism();
-  return { wall: giga / wall, cpu: cpu === undefined ? undefined : giga / cpu };
+  return { wall: done / wall, cpu: cpu === undefined ? undefined : done / cpu };
 }
 
 async function wallSeconds(gpu: Gpu, work: Work, repeats: number): Promise<number> {

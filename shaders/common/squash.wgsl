@@ -9,6 +9,14 @@ fn squash4(u: vec4f) -> vec4f {
   return tanh(clamp(u, vec4f(-LARGEST_TANH_INPUT), vec4f(LARGEST_TANH_INPUT)));
 }
 
+const LARGEST_ACTION = 0.99999994; // 1 - 2^-24: keeps u finite for an action of exactly 1 or -1
+
+// u = atanh a
+fn unsquash(action: f32) -> f32 {
+  let a = clamp(action, -LARGEST_ACTION, LARGEST_ACTION);
+  return 0.5 * (log(1.0 + a) - log(1.0 - a));
+}
+
 const LOG_2 = 0.6931471805599453;
 
 // log(1 - tanh(u)^2) = 2 (log 2 - |u| - log(1 + exp(-2|u|))), which does not cancel where tanh saturates

@@ -2,6 +2,7 @@
 // that is the output of the activation before it.
 // One invocation computes ROWS rows x 4 COLUMNS4 inputs. Rows run from first_row on, in all arrays:
 // dOutput (R, total_rows, 4 output4), saved and dInput (R, total_rows, 4 input4), parameters as in dense_forward.wgsl.
+// dInput may be a view of a larger tensor, such as one row of a Jacobian.
 // The lanes of a subgroup share the loading of weights as they do there.
 // #import common/activation.wgsl
 // #import common/subgroup_of_one.wgsl
@@ -22,6 +23,7 @@ struct Params {
   weights4: u32,
   member4: u32,
   activated: u32, // 1 if x is the output of a hidden layer, 0 if it is the network's input
+  dInput_offset: u32, // numbers before the view's first, a multiple of four
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -82,7 +84,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgro
           let i = r * TILE + 4u * n;
           let at = (first + tile_row + r) * params.input4 + first_column + n;
           let dx = vec4f(sum[i], sum[i + 1u], sum[i + 2u], sum[i + 3u]);
-          dInput[at] = select(dx, dx * slope(saved[at]), params.activated == 1u);
+          dInput[params.dInput_offset / 4u + at] = select(dx, dx * slope(saved[at]), params.activated == 1u);
         }
       }
     }

@@ -35,12 +35,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let at = (member * params.rows + id.x) * params.stride;
   let counter = select(clock.updates, clock.iteration, params.of_iteration == 1u);
   let blocks = params.action_size + 1u; // of random words: one chooses the component
+  let total = log_total(row);
   var component = particle % params.components;
   if (params.stratified == 0u) {
     var left = uniform_from(random(seeds[member], params.stream, counter, id.x * blocks).x);
     component = 0u;
     for (; component + 1u < params.components; component++) {
-      left -= exp(log_weight(row, component));
+      left -= weight_of(row, component, total);
       if (left < 0.0) { break; }
     }
   }
@@ -52,5 +53,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     pre_tanh[at + d] = u;
     log_slope += log_squash_slope(u);
   }
-  log_density[member * params.rows + id.x] = log_mixture(row, at) - log_slope;
+  log_density[member * params.rows + id.x] = log_mixture(row, at, total) - log_slope;
 }

@@ -9,8 +9,6 @@
 // #import common/normal_density.wgsl
 // #import common/squash.wgsl
 
-const LARGEST_ACTION = 0.99999994; // 1 - 2^-24: keeps u finite for a uniform draw of exactly -1
-
 struct Params {
   states: u32,
   particles: u32,
@@ -46,8 +44,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let row = at * params.stride + params.observation_size;
   var log_slope = 0.0; // sum of log(1 - a^2)
   for (var d = 0u; d < a_size; d++) {
-    let a = clamp(rows[row + d], -LARGEST_ACTION, LARGEST_ACTION);
-    var u = 0.5 * (log(1.0 + a) - log(1.0 - a));
+    var u = unsquash(rows[row + d]);
     if (k >= half) {
       let eps = normal_pair(random(seeds[member], STREAM_PROPOSAL_NOISE, clock.updates, id.x * a_size + d).xy).x;
       u = centre(member, (k - half) % params.centres, state, d) + params.spread * eps;

@@ -3,8 +3,9 @@
 //   UNIFORM         a set for each state
 //   LATTICE         frac(k g^-1 + shift_1), frac(k g^-2 + shift_2), ... with g^(A+1) = g + 1 and one random shift per
 //                   state (R_A sequence): the same marginal, a third of the error at Kv 16
-// One invocation per row. next_observation (R, states, S); lattice (Kv, A), unshifted and in [0, 1);
-// rows (R, states * Kv, stride); log_density (R, states * Kv).
+// There may be several sets for each state, particle-major: set i is one of state i % states. One invocation per row.
+// next_observation (R, states, S); lattice (Kv, A), unshifted and in [0, 1); rows (R, sets * Kv, stride); log_density
+// (R, sets * Kv). The numbers depend on the seed, the stream, one counter of the clock and the row or set.
 // #import common/clock.wgsl
 // #import common/random.wgsl
 
@@ -15,11 +16,14 @@ const LOG_2 = 0.6931471805599453;
 
 struct Params {
   states: u32,
+  sets: u32, // a multiple of `states`
   particles: u32,
   proposal: u32,
   observation_size: u32,
   action_size: u32,
   stride: u32,
+  stream: u32,
+  of_iteration: u32, // 1: the numbers change with the iteration, 0: with the update
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,21 +36,22 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= params.states * params.particles) { return; }
+  if (id.x >= params.sets * params.particles) { return; }
   let member = id.y;
-  let state = id.x / params.particles;
+  let owner = id.x / params.particles;
   let k = id.x % params.particles;
   let s = params.observation_size;
-  let at = member * params.states * params.particles + id.x;
-  let from_state = (member * params.states + state) * s;
+  let at = member * params.sets * params.particles + id.x;
+  let from_state = (member * params.states + owner % params.states) * s;
   for (var i = 0u; i < s; i++) {
     rows[at * params.stride + i] = next_observation[from_state + i];
   }
+  let counter = select(clock.updates, clock.iteration, params.of_iteration == 1u);
   var drawn = id.x;
   if (params.proposal == UNIFORM_SHARED) { drawn = k; }
-  if (params.proposal == LATTICE) { drawn = state; }
+  if (params.proposal == LATTICE) { drawn = owner; }
   for (var d = 0u; d < params.action_size; d++) {
-    let bits = random(seeds[member], STREAM_PROPOSAL, clock.updates, drawn * params.action_size + d).x;
+    let bits = random(seeds[member], params.stream, counter, drawn * params.action_size + d).x;
     var x = uniform_from(bits);
     if (params.proposal == LATTICE) { x = fract(lattice[k * params.action_size + d] + x); }
     rows[at * params.stride + s + d] = 2.0 * x - 1.0;

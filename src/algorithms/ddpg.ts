@@ -20,12 +20,13 @@ import {
   type LearnerOptions,
   type Metric,
 } from './algorithm.ts';
+import { policyBackup } from './policy-backup.ts';
 
 /**
  * Deep deterministic policy gradient (Lillicrap et al. 2016), the paper's baseline (section 5, appendix D.1): the limit of
  * soft Q-learning without entropy (section 4). The policy is the sampling network without noise; the value of the next
  * state is the target critic at the target policy's action. It explores by Ornstein-Uhlenbeck noise. The temperature
- * plays no part in learning and is kept for distances to the optimum.
+ * plays no part in learning: it follows its schedule so that the policy can be held against the optimum at that alpha.
  */
 export class Ddpg implements Algorithm {
   /** Its value is hard: no entropy is in it. */
@@ -60,7 +61,8 @@ export class Ddpg implements Algorithm {
     this.policy = new SamplingNetwork(gpu, map, clock, seeds);
     this.#policyTarget = new TargetNetwork(gpu, this.policy.mlp, clock, targetUpdate);
     this.#targetPolicy = new SamplingNetwork(gpu, map, clock, seeds, this.#policyTarget.mlp);
-    this.temperature = new Temperature(gpu, members, clock, options).tensor;
+    const temperature = new Temperature(gpu, members, clock, options);
+    this.temperature = temperature.tensor;
     this.behaviour = new BehaviourPolicy(gpu, this.policy, context, options);
     this.batch = context.replay.batch(options.batchSize);
 
@@ -70,7 +72,7 @@ export class Ddpg implements Algorithm {
       faults: this.faults,
       critic: { parameters: this.softQ.mlp.parameters, ...critic, target: this.softQ.target },
       actor: { parameters: this.policy.mlp.parameters, ...actor, target: this.#policyTarget },
-      begin: [context.replay.sample(this.batch, seeds, clock)],
+      begin: [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)],
       temperature: this.temperature,
     });
     this.update = update;
@@ -81,37 +83,17 @@ export class Ddpg implements Algorithm {
   /** Regress Q(s, a) on r + gamma Q(s', mu(s')), both under the target networks. */
   #criticGradient() {
     const { softQ, batch, temperature } = this;
-    const { discount, rewardScale, batchSize } = this.#options;
-    const { members, actionSize, observationSize } = this.#context;
-    const perState = (label: string) => this.#gpu.tensor(label, [members, batchSize]);
-    const [value, tdTarget, loss] = [perState('softValue'), perState('tdTarget'), softQ.lossTensor(batch)];
+    const { batchSize: states } = this.#options;
     const draw = this.#targetPolicy.draw('next', {
       observation: batch.nextObservation,
-      states: batchSize,
+      states,
       particles: 1,
       use: 'proposal-policy',
     }); //                                                                      mu(s'), (B, A)
-    const rows = this.#gpu.tensor('next.rows', [members, batchSize, padded(observationSize + actionSize)]);
-    const { dispatch } = squash(this.#gpu, 'next', this.policy.spec, {
-      ...draw,
-      observation: batch.nextObservation,
-      states: batchSize,
-      particles: 1,
-      stateAction: rows,
-      criticParticles: 1,
-    });
-    // A point mass has no density; with log q = 0 and one action the soft value is Q itself.
-    const next = { rows, logDensity: perState('next.logDensity'), order: 'particle-major' } as const;
-    const backup = { discount, rewardScale, temperature, estimator: 'mean' } as const;
-    const prediction = softQ.prediction(batch);
-    const gradient = prediction.parameterGradient();
-    const steps = program('critic', [
-      draw.program,
-      dispatch,
-      softQ.tdTarget(batch, next, backup, { value, tdTarget }),
-      softQ.regress(prediction, tdTarget, loss, gradient),
-    ]);
-    return { program: steps, gradient, value, loss, prediction: prediction.output };
+    // Zeros: a point mass has no density, and no entropy is wanted.
+    const logDensity = this.#gpu.tensor('next.logDensity', [this.#context.members, states]);
+    const evaluated = { softQ, batch, temperature, draw, particles: 1, logDensity };
+    return policyBackup(this.#gpu, this.#context, this.#options, evaluated);
   }
 
   /** Ascend Q(s, mu(s)): the deterministic policy gradient, without repulsion between actions and without entropy. */

@@ -1,7 +1,7 @@
 import { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program } from '../gpu/program.ts';
-import { padded, type Tensor } from '../gpu/tensor.ts';
+import type { Tensor } from '../gpu/tensor.ts';
 import type { NamedArray } from '../nn/parameters.ts';
 import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
 import { GaussianPolicy } from '../rl/gaussian-policy.ts';
@@ -19,6 +19,7 @@ import {
   type LearnerOptions,
   type Metric,
 } from './algorithm.ts';
+import { policyBackup } from './policy-backup.ts';
 
 /** Every choice of soft actor-critic. */
 export interface SacOptions extends LearnerOptions {
@@ -31,9 +32,9 @@ export interface SacOptions extends LearnerOptions {
 }
 
 /**
- * Soft actor-critic (Haarnoja et al. 2018) with one critic, a baseline that shares every layer with soft Q-learning and
- * differs where the two do: the soft value is that of the policy at hand, E_pi[Q - alpha log pi], and the policy has a
- * density of a fixed form, so that its entropy is known and its reach limited.
+ * Soft actor-critic (Haarnoja et al. 2018), a baseline that shares every layer with soft Q-learning, its one critic or
+ * several too, and differs where the two do: the soft value is that of the policy at hand, E_pi[Q - alpha log pi], and the
+ * policy has a density of a fixed form, so that its entropy is known and its reach limited.
  */
 export class Sac implements Algorithm {
   readonly softQ: SoftQFunction;
@@ -91,37 +92,16 @@ export class Sac implements Algorithm {
   /** Regress Q(s, a) on r + gamma E_pi[Q(s', a') - alpha log pi(a'|s')] under the target network. */
   #criticGradient() {
     const { softQ, policy, batch, temperature } = this;
-    const { discount, rewardScale, valueParticles, batchSize } = this.#options;
-    const { members, actionSize, observationSize } = this.#context;
-    const perState = (label: string) => this.#gpu.tensor(label, [members, batchSize]);
-    const [value, tdTarget, loss] = [perState('softValue'), perState('tdTarget'), softQ.lossTensor(batch)];
+    const { valueParticles: particles, batchSize: states } = this.#options;
     const draw = policy.draw('next', {
       observation: batch.nextObservation,
-      states: batchSize,
-      particles: valueParticles,
+      states,
+      particles,
       use: 'proposal-policy',
     }); //                                                                      a' ~ pi(.|s'), (Kv B, A), log pi
-    const shape = [members, valueParticles * batchSize, padded(observationSize + actionSize)];
-    const rows = this.#gpu.tensor('next.rows', shape);
-    const { dispatch } = squash(this.#gpu, 'next', policy.spec, {
-      ...draw,
-      observation: batch.nextObservation,
-      states: batchSize,
-      particles: valueParticles,
-      stateAction: rows,
-      criticParticles: valueParticles,
-    });
-    const next = { rows, logDensity: draw.logDensity, order: 'particle-major' } as const;
-    const backup = { discount, rewardScale, temperature, estimator: 'mean' } as const;
-    const prediction = softQ.prediction(batch);
-    const gradient = prediction.parameterGradient();
-    const steps = program('critic', [
-      draw.program,
-      dispatch,
-      softQ.tdTarget(batch, next, backup, { value, tdTarget }),
-      softQ.regress(prediction, tdTarget, loss, gradient),
-    ]);
-    return { program: steps, gradient, value, loss, prediction: prediction.output };
+    const { logDensity } = draw;
+    const evaluated = { softQ, batch, temperature, draw, particles, logDensity };
+    return policyBackup(this.#gpu, this.#context, this.#options, evaluated);
   }
 
   /** Descend E_pi[alpha log pi(a|s) - Q(s, a)] by reparametrised actions. */

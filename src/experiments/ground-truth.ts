@@ -1,11 +1,7 @@
-import type { Algorithm } from '../algorithms/algorithm.ts';
-import { environmentOf } from '../envs/environment.ts';
-import { multigoal, MULTIGOAL_PROBES } from '../envs/multigoal.ts';
-import { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
-import { UsageError } from '../gpu/errors.ts';
-import type { Gpu } from '../gpu/gpu.ts';
-import type { Config } from '../train/config.ts';
-import { Evaluator } from '../train/evaluator.ts';
+import { MULTIGOAL_PROBES } from '../envs/multigoal.ts';
+import type { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
+import { Evaluator, type Learned } from '../train/evaluator.ts';
+import type { Trainer } from '../train/trainer.ts';
 import {
   compareWithOptimum,
   GAP_ROLLOUTS,
@@ -13,39 +9,17 @@ import {
   type GroundTruth,
 } from '../train/ground-truth.ts';
 
-/** Whether the exact optimum of a task can be computed here. */
-export function hasOptimum(environment: string): boolean {
-  return environment === multigoal.spec.name;
-}
-
 /**
- * The exact optimum of a run's task at `temperature`; `spacing` of its grid as in `MultigoalOptimum`.
- * @throws UsageError if the task has no exact solution here.
+ * All distances of policy and critic from the optimum of a trained task, by rollouts and draws with `seed`. `learned`
+ * stands in for the learner's own policy.
  */
-export async function solveOptimum(
-  gpu: Gpu,
-  { environment, discount }: Pick<Config, 'environment' | 'discount'>,
-  temperature: number,
-  spacing?: number,
-): Promise<MultigoalOptimum> {
-  if (!hasOptimum(environment)) {
-    throw new UsageError(
-      `The exact optimum is known of ${multigoal.spec.name} alone, not of ${environment}: leave out --exact.`,
-    );
-  }
-  return MultigoalOptimum.solve(gpu, { temperature, discount, ...(spacing !== undefined && { spacing }) });
-}
-
-/** All distances of a learner from the optimum of its task, by rollouts and draws with `seed`. */
 export async function measureAgainst(
   optimum: MultigoalOptimum,
-  gpu: Gpu,
-  algorithm: Algorithm,
-  { environment: name, rewardScale }: Config,
+  { gpu, algorithm, environment, config }: Trainer,
   seed: number,
+  learned: Learned = algorithm,
 ): Promise<GroundTruth> {
-  const environment = environmentOf(name);
-  const evaluator = new Evaluator(gpu, algorithm, environment, {
+  const evaluator = new Evaluator(gpu, learned, environment, {
     rollouts: GAP_ROLLOUTS,
     seed,
     maxEpisodeSteps: LONGEST_EPISODE,
@@ -55,7 +29,7 @@ export async function measureAgainst(
     model: optimum.model(seed),
     probes: MULTIGOAL_PROBES,
     trajectories: await evaluator.rollOut(),
-    rewardScale,
+    rewardScale: config.rewardScale,
     seed,
   });
 }

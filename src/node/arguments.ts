@@ -2,18 +2,26 @@ import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { UsageError } from '../gpu/errors.ts';
 import { CONFIG_ENTRIES } from '../train/config.ts';
-import { DEFAULTS } from '../train/presets.ts';
+import { ALGORITHM_DEFAULTS, DEFAULTS } from '../train/presets.ts';
+import { ALGORITHMS_OF, type Config } from '../train/settings.ts';
 
 type SettingName = keyof typeof CONFIG_ENTRIES;
 
-/** A setting's meaning, what it may be, and the value that the default preset gives it: a flag's help. */
+/** A setting's meaning, what it may be, whose it is, and the value that it has by default: a flag's help. */
 export function describeSetting(key: string): string {
   const entry = CONFIG_ENTRIES[key as SettingName];
   const [first] = entry.pipe;
   const options = 'options' in first ? ` One of ${first.options.join(', ')}.` : '';
-  const value = DEFAULTS[key as SettingName];
-  const text = Array.isArray(value) ? value.join(',') : String(value);
-  return `${v.getDescription(entry) ?? ''}${options} (default preset: ${text})`;
+  const owners = ALGORITHMS_OF[key as SettingName];
+  const only = owners ? ` Only ${owners.join(' and ')}.` : '';
+  const changed = Object.entries(ALGORITHM_DEFAULTS).filter(([, values]) => Object.hasOwn(values, key));
+  const others = changed.map(([algorithm, values]) => `, ${algorithm} ${textOf(values[key as SettingName])}`);
+  const value = textOf(DEFAULTS[key as SettingName]);
+  return `${v.getDescription(entry) ?? ''}${options}${only} (default preset: ${value}${others.join('')})`;
+}
+
+function textOf(value: Config[SettingName] | undefined): string {
+  return Array.isArray(value) ? value.join(',') : String(value);
 }
 
 /** A flag's text as the value its setting wants; what does not parse is left for the schema to refuse. */
@@ -39,6 +47,16 @@ export function wholeNumber(flag: string, text: string, least: number, most = 0x
   if (!Number.isSafeInteger(value) || value < least || value > most) {
     throw new UsageError(`${flag} must be a whole number from ${least} to ${most}, not '${text}'.`);
   }
+  return value;
+}
+
+/**
+ * The finite number that `flag` was given.
+ * @throws UsageError if the text is not one.
+ */
+export function finiteNumber(flag: string, text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!Number.isFinite(value)) throw new UsageError(`${flag} must be a number, not '${text}'.`);
   return value;
 }
 

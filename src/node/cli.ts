@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { environmentNames, environmentOf } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
+import { refinedPolicy } from '../rl/refined-policy.ts';
 import { CONFIG_ENTRIES, flagOf, resolveConfig } from '../train/config.ts';
 import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
@@ -9,6 +10,14 @@ import { parseSeeds, runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
 import { describeSetting, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
+import {
+  parseRefinement,
+  REFINEMENT_DEFAULTS,
+  refinementSuffix,
+  refinementText,
+  type RefinementFlags,
+} from './refinement.ts';
+import { reproduceMultigoal } from './reproduce.ts';
 import { RunFolder } from './run-folder.ts';
 import { SOLVE_DEFAULTS, solveAction } from './solve.ts';
 import { evaluationRows, groundTruthRows, table, trainTable } from './table.ts';
@@ -60,6 +69,19 @@ function buildProgram(): Command {
     .option('--seed <n>', "seed of the rollouts; the run's own by default")
     .option('--checkpoint <name>', 'checkpoint-... folder of the run; the newest by default')
     .option('--exact', 'also measure how far policy and critic lie from the exact optimum of the task')
+    .option(
+      '--refine <how>',
+      "langevin or resample: draw nearer to the critic's own density than the policy does",
+    )
+    .option('--refine-steps <n>', `Langevin steps (default: ${REFINEMENT_DEFAULTS.refineSteps})`)
+    .option(
+      '--refine-step-size <eps>',
+      `of a Langevin step, before the squash (default: ${REFINEMENT_DEFAULTS.refineStepSize})`,
+    )
+    .option(
+      '--refine-candidates <n>',
+      `uniform actions that one is drawn from (default: ${REFINEMENT_DEFAULTS.refineCandidates})`,
+    )
     .addOption(jsonOption())
     .addOption(adapterOption())
     .action(evaluateAction);
@@ -93,6 +115,20 @@ function buildProgram(): Command {
     .addOption(adapterOption())
     .action(acceptanceAction);
   program
+    .command('reproduce')
+    .description(
+      "the paper's first comparison, on many seeds: soft Q-learning, SAC, SAC with a mixture and DDPG, against the optimum",
+    )
+    .argument('<experiment>', Object.keys(EXPERIMENTS).join(', '))
+    .option('--seeds <list>', 'e.g. 500-509', '500-509')
+    .option(
+      '--out <file>',
+      'JSON file of the runs; those already in it are not repeated',
+      'reproduce-multigoal.json',
+    )
+    .addOption(adapterOption())
+    .action(reproduceAction);
+  program
     .command('doctor')
     .description('show the adapter with its limits, and check kernels on it against float64')
     .addOption(jsonOption())
@@ -101,7 +137,7 @@ function buildProgram(): Command {
   program
     .command('verify-vectors')
     .description('compare the GPU with files of test vectors')
-    .argument('<folder>', 'with sql_*.json, env.json or r2.json')
+    .argument('<folder>', 'with sql_*.json, env.json, r2.json or oracle.json')
     .addOption(jsonOption())
     .addOption(adapterOption())
     .action(verifyVectorsAction);
@@ -110,6 +146,7 @@ function buildProgram(): Command {
 
 interface TrainFlags {
   readonly preset?: string;
+  readonly algorithm?: string;
   readonly config?: string;
   readonly runs: string;
   readonly adapter?: string;
@@ -118,15 +155,15 @@ interface TrainFlags {
 async function trainAction(environment: string, flags: TrainFlags): Promise<void> {
   const fromFile = flags.config === undefined ? {} : await readConfigFile(flags.config);
   const given: Record<string, unknown> = { ...fromFile, environment };
-  if (flags.preset !== undefined) {
-    // A file that is complete would only be relabelled by another preset's name.
-    if (![undefined, flags.preset].includes(fromFile['preset'] as string | undefined)) {
+  for (const key of ['preset', 'algorithm'] as const) {
+    // A file that is complete holds every value: none would become what another preset or algorithm has.
+    if (flags[key] !== undefined && ![undefined, flags[key]].includes(fromFile[key] as string | undefined)) {
       throw new UsageError(
-        `'${flags.config}' already starts from preset '${String(fromFile['preset'])}': leave out --preset or the file.`,
+        `'${flags.config}' already starts from ${key} '${String(fromFile[key])}': leave out --${key} or the file.`,
       );
     }
-    given['preset'] = flags.preset;
   }
+  if (flags.preset !== undefined) given['preset'] = flags.preset;
   for (const key of SETTINGS) {
     const text = (flags as unknown as Record<string, string | undefined>)[key];
     if (text !== undefined) given[key] = parseSetting(key, text);
@@ -137,7 +174,7 @@ async function trainAction(environment: string, flags: TrainFlags): Promise<void
   if (result.interrupted !== undefined) process.exitCode = result.interrupted;
 }
 
-interface EvaluateFlags {
+interface EvaluateFlags extends RefinementFlags {
   readonly rollouts: string;
   readonly seed?: string;
   readonly checkpoint?: string;
@@ -150,6 +187,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   const rollouts = wholeNumber('--rollouts', flags.rollouts, 1, MOST_ROLLOUTS);
   const folder = await RunFolder.open(path);
   const { config, learner, clock, hash, name } = await folder.readCheckpoint(['learner'], flags.checkpoint);
+  const refinement = parseRefinement(flags, config.algorithm);
   const seed = flags.seed === undefined ? config.seed : wholeNumber('--seed', flags.seed, 0);
   const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter));
   // The networks alone are wanted: the run's environments and transitions need not fit this adapter.
@@ -165,9 +203,13 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
     );
   }
   const { updates } = clock;
-  const suffix = `-${name}-s${seed}-n${rollouts}`;
-  const exact = flags.exact ? await measureExactly(gpu, trainer, seed) : undefined;
-  const options = { rollouts, seed, updates, suffix, ...(exact && { exact }) };
+  const suffix = `-${name}-s${seed}-n${rollouts}${refinement ? refinementSuffix(refinement) : ''}`;
+  const { policy, softQ, temperature } = trainer.algorithm;
+  const density = { softQ, temperature, rewardScale: config.rewardScale };
+  const learned = { softQ, policy: refinement ? refinedPolicy(gpu, policy, density, refinement) : policy };
+  const exact = flags.exact ? await measureExactly(trainer, seed, learned) : undefined;
+  const more = { ...(exact && { exact }), ...(refinement && { refinement }) };
+  const options = { rollouts, seed, updates, suffix, learned, ...more };
   const { evaluation, figure } = await evaluateRun(gpu, trainer, folder, options);
   if (flags.json) {
     const { environment } = trainer;
@@ -184,7 +226,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
         seed,
         ...evaluation,
         outcomes,
-        ...(exact && { exact }),
+        ...more,
       }),
     );
     return;
@@ -193,6 +235,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
   console.log(
     table([
       ...rows,
+      ...(refinement ? [['refinement', refinementText(refinement)]] : []),
       ...(exact ? groundTruthRows(exact) : []),
       ['adapter', adapter],
       ['checkpoint', `${name} ${hash.slice(0, 16)}`],
@@ -220,6 +263,24 @@ async function acceptanceAction(flags: AcceptanceFlags): Promise<void> {
     ...(out !== undefined && { out }),
   });
   if (!ok) process.exitCode = EXIT.notRight;
+}
+
+const EXPERIMENTS = { multigoal: reproduceMultigoal };
+
+async function reproduceAction(
+  experiment: string,
+  flags: { readonly seeds: string; readonly out: string; readonly adapter?: string },
+): Promise<void> {
+  if (!Object.hasOwn(EXPERIMENTS, experiment)) {
+    throw new UsageError(
+      `There is no experiment '${experiment}'; there is ${Object.keys(EXPERIMENTS).join(', ')}.`,
+    );
+  }
+  await EXPERIMENTS[experiment as keyof typeof EXPERIMENTS]({
+    seeds: parseSeeds(flags.seeds),
+    out: flags.out,
+    adapter: parseAdapterChoice(flags.adapter),
+  });
 }
 
 interface ReportFlags {

@@ -4,7 +4,7 @@ import { hoverWarning } from '../exact/hover-warning.ts';
 import { MultigoalOptimum, type Mode, type OptimumRollouts } from '../exact/multigoal-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { parseAdapterChoice } from './adapter.ts';
-import { wholeNumber } from './arguments.ts';
+import { finiteNumber, wholeNumber } from './arguments.ts';
 import { percent, table } from './table.ts';
 import { openGpu } from './train.ts';
 
@@ -77,12 +77,12 @@ export async function solveAction(name: string, flags: SolveFlags): Promise<void
   if (environment !== multigoal) {
     throw new UsageError(`Only multigoal can be solved exactly, not '${name}'.`);
   }
-  const alpha = number('--alpha', flags.alpha);
+  const alpha = finiteNumber('--alpha', flags.alpha);
   if (!(alpha > 0)) throw new UsageError(`--alpha must be greater than 0, not ${flags.alpha}.`);
   const [grid, discount, noise] = [
-    number('--grid', flags.grid),
-    number('--discount', flags.discount),
-    number('--noise', flags.noise),
+    finiteNumber('--grid', flags.grid),
+    finiteNumber('--discount', flags.discount),
+    finiteNumber('--noise', flags.noise),
   ];
   const states = parsePoints(flags.at);
   const count = wholeNumber('--rollouts', flags.rollouts, 1, MOST_ROLLOUTS);
@@ -158,13 +158,6 @@ function render(report: SolveReport): string {
       ['state', 'V*', 'entropy (nats)', 'modes: action, log density'],
     ),
   ].join('\n');
-}
-
-/** The finite number that `flag` was given. */
-function number(flag: string, text: string): number {
-  const value = text.trim() === '' ? NaN : Number(text);
-  if (!Number.isFinite(value)) throw new UsageError(`${flag} must be a number, not '${text}'.`);
-  return value;
 }
 
 /** `x,y;x,y` as states within the walls. */

@@ -1,9 +1,12 @@
 import { drawFigure1 } from '../experiments/figure1.ts';
-import { measureAgainst, solveOptimum } from '../experiments/ground-truth.ts';
+import { hoverWarning } from '../exact/hover-warning.ts';
+import { measureAgainst } from '../experiments/ground-truth.ts';
+import { optimumOf, solveOptimum } from '../experiments/run-optimum.ts';
 import { Gpu, mebibytes } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
+import type { Refinement } from '../rl/refined-policy.ts';
 import type { Config } from '../train/config.ts';
-import { Evaluator, type Evaluation } from '../train/evaluator.ts';
+import { Evaluator, type Evaluation, type Learned } from '../train/evaluator.ts';
 import type { GroundTruth } from '../train/ground-truth.ts';
 import type { MetricRow } from '../train/metrics.ts';
 import { Trainer, type Progress } from '../train/trainer.ts';
@@ -12,6 +15,7 @@ import { createDocument } from './document.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { svgToPng } from './png.ts';
 import { reportProgress } from './progress.ts';
+import { refinementText } from './refinement.ts';
 import { RunFolder } from './run-folder.ts';
 
 /** Stochastic rollouts behind the numbers of a finished run. */
@@ -59,9 +63,15 @@ export async function train(
   const trainer = await Trainer.create(gpu, config);
   const folder = await RunFolder.create(options.parent, config);
   process.stderr.write(
-    `softq: training ${config.environment} (${config.preset}, seed ${config.seed}) on ${adapter}; ` +
+    `softq: training ${config.environment} by ${config.algorithm} (${config.preset}, seed ${config.seed}) on ${adapter}; ` +
       `GPU memory ${memoryText(gpu)}; run folder ${folder.path}\n`,
   );
+
+  const warning =
+    config.environment === 'multigoal'
+      ? hoverWarning(config.finalTemperature ?? config.temperature)
+      : undefined;
+  if (warning) process.stderr.write(`softq: ${warning}\n`);
 
   const interrupt = listenForInterrupt();
   const progress = reportProgress(config.updates);
@@ -161,39 +171,55 @@ class MetricsWriter {
 
 /**
  * Rolls the policy out, and writes `evaluation.json` and Figure 1 into the run folder, `suffix` behind their names.
- * `updates` is how far the policy was trained.
+ * `updates` is how far the policy was trained; `learned` is what acts, the trainer's policy itself unless it is refined.
  */
 export async function evaluateRun(
   gpu: Gpu,
   trainer: Trainer,
   folder: RunFolder,
-  options: { rollouts: number; seed: number; updates?: number; suffix?: string; exact?: GroundTruth },
+  options: {
+    rollouts: number;
+    seed: number;
+    updates?: number;
+    suffix?: string;
+    exact?: GroundTruth;
+    learned?: Learned;
+    refinement?: Refinement;
+  },
 ): Promise<{ evaluation: Evaluation; figure: string }> {
   const { config, algorithm, environment } = trainer;
-  const { rollouts: count, seed, updates = trainer.updates, suffix = '', exact } = options;
-  const evaluator = new Evaluator(gpu, algorithm, environment, { rollouts: count, seed });
+  const { rollouts: count, seed, updates = trainer.updates, suffix = '' } = options;
+  const { learned = algorithm, exact, refinement } = options;
+  const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
+  // Before the evaluator, whose tensors the solver would take away.
+  const optimum = await optimumOf(gpu, config, temperature);
+  const evaluator = new Evaluator(gpu, learned, environment, { rollouts: count, seed });
   const rollouts = await evaluator.rollOut();
   const evaluation = evaluator.summarise(rollouts);
-  const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
-  const run = { name: folder.name, config, updates, temperature, rollouts, evaluation };
+  const name = refinement ? `${folder.name}, ${refinementText(refinement)}` : folder.name;
+  const run = { name, config, updates, temperature, rollouts, evaluation, optimum };
   const svg = await drawFigure1(evaluator, run, createDocument());
   await folder.writeFile(
     `evaluation${suffix}.json`,
-    `${JSON.stringify({ seed, updates, ...evaluation, ...(exact && { exact }) }, null, 2)}\n`,
+    `${JSON.stringify({ seed, updates, ...(refinement && { refinement }), ...evaluation, ...(exact && { exact }) }, null, 2)}\n`,
   );
   await folder.writeFile(`figure1${suffix}.svg`, svg);
   return { evaluation, figure: await folder.writeFile(`figure1${suffix}.png`, svgToPng(svg)) };
 }
 
 /**
- * The distances of a trained policy from the exact optimum at its own temperature.
+ * The distances of a trained policy from the exact optimum at its own temperature; `learned` as in `evaluateRun`.
  * @throws UsageError if its task has no exact solution here.
  */
-export async function measureExactly(gpu: Gpu, trainer: Trainer, seed: number): Promise<GroundTruth> {
-  const { config, algorithm } = trainer;
+export async function measureExactly(
+  trainer: Trainer,
+  seed: number,
+  learned: Learned = trainer.algorithm,
+): Promise<GroundTruth> {
+  const { gpu, config, algorithm } = trainer;
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
   const optimum = await solveOptimum(gpu, config, temperature);
-  return measureAgainst(optimum, gpu, algorithm, config, seed);
+  return measureAgainst(optimum, trainer, seed, learned);
 }
 
 /** Draws `learning-curves.svg` and `.png` where there are at least two rows to join. */

@@ -7,7 +7,7 @@ import { elementCount } from '../gpu/tensor.ts';
 export interface VectorRow {
   readonly file: string;
   readonly quantity: string;
-  /** max |gpu - file| / max |file| */
+  /** max |gpu - file| / max |file|; for the exact optimum max |gpu - file|, in reward units or nats. */
   readonly error: number;
   /** The largest error that is `ok`; 0 for flags and indices. */
   readonly tolerance: number;
@@ -25,14 +25,9 @@ export interface UncheckedVector {
 export const TOLERANCE = 2e-5;
 
 /** Words about the data or the file itself, which no computation gives. */
-const DESCRIPTIONS = ['note', 'margins', 'hidden'];
-/** Keys and files of the format that later versions of softq check. */
-export const LATER: Readonly<Record<string, string>> = {
-  value_policy: 'needs the density of the sampling network by its Jacobian, which this version does not have',
-  'oracle.json': 'needs the exact solution of the task, which this version does not have',
-};
+const DESCRIPTIONS = ['note', 'margins', 'hidden', 'unit'];
 
-/** The keys that lead to a value, outermost first. */
+/** The keys that lead to a value, outermost first; places in a list count as keys. */
 export type Key = readonly string[];
 
 /** A parsed file that checks the shape of everything read from it, and remembers what was. */
@@ -95,12 +90,14 @@ export class VectorFile {
 
   /** What nobody asked for: the uppermost keys below which nothing was read. */
   unread(key: Key = []): UncheckedVector[] {
-    return this.keys(key).flatMap((name): UncheckedVector[] => {
+    const value = this.#at(key);
+    const names = Array.isArray(value) ? [...value.keys()].map(String) : this.keys(key);
+    return names.flatMap((name): UncheckedVector[] => {
       const inner = [...key, name];
       const path = inner.join('\n');
       if (this.#read.has(path) || DESCRIPTIONS.includes(name)) return [];
       if ([...this.#read].some((read) => read.startsWith(`${path}\n`))) return this.unread(inner);
-      return [{ file: this.name, quantity: inner.join('.'), reason: LATER[name] ?? 'unknown key' }];
+      return [{ file: this.name, quantity: inner.join('.'), reason: 'unknown key' }];
     });
   }
 

@@ -5,15 +5,32 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Adam } from '../nn/adam.ts';
-import type { ParameterGradient } from '../nn/mlp.ts';
-import type { Parameters } from '../nn/parameters.ts';
+import { jacobianDensity } from '../rl/jacobian-density.ts';
 import { squash } from '../rl/policy.ts';
 import { Proposal } from '../rl/proposal.ts';
 import { ReplayBuffer } from '../rl/replay-buffer.ts';
 import { SamplingNetwork, type NetworkDraw } from '../rl/sampling-network.ts';
 import { SoftQFunction, type ActionGradient } from '../rl/soft-q-function.ts';
 import { Svgd, type BandwidthRule, type SteinKind } from '../svgd/svgd.ts';
-import { chunks, columns, Comparison, type Key, type VectorFile, type VectorRow } from './vector-file.ts';
+import {
+  chunks,
+  columns,
+  Comparison,
+  largest,
+  TOLERANCE,
+  type Key,
+  type VectorFile,
+  type VectorRow,
+} from './vector-file.ts';
+import {
+  byState,
+  packFlat,
+  padRows,
+  parameterCount,
+  summedGradient,
+  unpackFlat,
+  type Update,
+} from './vector-update.ts';
 
 /** Through exp in the Stein kernel, whose exponents multiply rounding errors. */
 const STEIN_TOLERANCE = 2e-4;
@@ -23,65 +40,6 @@ const FLOOR = 1e-3;
 
 const KINDS: Readonly<Record<string, SteinKind>> = { ref: 'released', tanhk: 'tanh-kernel', raw: 'raw' };
 const RULES: Readonly<Record<string, BandwidthRule>> = { ref: 'code', k1: 'plus-one' };
-
-/** Rows of `width` numbers, zero-padded as the dense layers read them. */
-function padRows(width: number, rows: readonly (readonly number[])[]): Float32Array<ArrayBuffer> {
-  const stride = padded(width);
-  const flat = new Float32Array(rows.length * stride);
-  rows.forEach((row, i) => flat.set(row, i * stride));
-  return flat;
-}
-
-/** Flat parameters W1, b1, W2, ... in the padded layout. */
-function packFlat(parameters: Parameters, flat: readonly number[]): Float32Array<ArrayBuffer> {
-  let end = 0;
-  const arrays = parameters.unpack(new Float32Array(parameters.size)).map(({ name, data }) => {
-    end += data.length;
-    return [name, Float32Array.from(flat.slice(end - data.length, end))] as const;
-  });
-  return parameters.pack(new Map(arrays));
-}
-
-/** How many numbers the flat parameters have without padding. */
-function parameterCount({ layers }: Parameters): number {
-  return layers.reduce((sum, { inputSize, outputSize }) => sum + (inputSize + 1) * outputSize, 0);
-}
-
-/** The reverse of `packFlat`. */
-function unpackFlat(parameters: Parameters, flat: Float32Array): number[] {
-  return parameters.unpack(flat).flatMap(({ data }) => [...data]);
-}
-
-async function summedGradient(
-  gpu: Gpu,
-  parameters: Parameters,
-  { tensor, splits }: ParameterGradient,
-): Promise<number[]> {
-  const partial = await gpu.read(tensor);
-  const sum = new Float32Array(parameters.size);
-  for (let i = 0; i < splits * parameters.size; i++) sum[i % parameters.size]! += partial[i]!;
-  return unpackFlat(parameters, sum);
-}
-
-/** Everything that the parts of one update share. */
-interface Update {
-  readonly gpu: Gpu;
-  readonly file: VectorFile;
-  readonly comparison: Comparison;
-  readonly clock: Clock;
-  readonly seeds: Tensor;
-  readonly faults: Faults;
-  readonly softQ: SoftQFunction;
-  readonly samplingNetwork: SamplingNetwork;
-  /** B, S, A and the size of xi */
-  readonly states: number;
-  readonly observationSize: number;
-  readonly actionSize: number;
-  readonly latentSize: number;
-  readonly rewardScale: number;
-  /** alpha in raw reward units, (1) */
-  readonly temperature: Tensor;
-}
 
 /**
  * Checks one soft Q-learning update: critic, actor with every Stein direction, and optimisers.
@@ -93,7 +51,7 @@ export async function verifyUpdate(gpu: Gpu, file: VectorFile): Promise<VectorRo
   const sizesQ = file.layers(['sizes_q'], 1);
   const sizesPi = file.layers(['sizes_pi'], actionSize);
   const latentSize = sizesPi[0]! - observationSize;
-  if (sizesQ[0] !== observationSize + actionSize || latentSize < 1) {
+  if (sizesQ[0] !== observationSize + actionSize || latentSize !== actionSize) {
     throw new UsageError(
       `${file.name}: 'sizes_q' and 'sizes_pi' do not fit ${observationSize} observations and ${actionSize} actions.`,
     );
@@ -128,6 +86,7 @@ export async function verifyUpdate(gpu: Gpu, file: VectorFile): Promise<VectorRo
   const shared = { gpu, file, comparison, clock, seeds, faults, softQ, samplingNetwork };
   const update = { ...shared, states, observationSize, actionSize, latentSize, rewardScale, temperature };
   await verifyCritic(update);
+  await verifyPolicyValue(update);
   await verifyActor(update);
   await verifySharedActor(update);
   await verifyOptimisers(update);
@@ -210,6 +169,55 @@ async function verifyCritic(update: Update): Promise<void> {
   ]);
 }
 
+/** The soft value with the sampling network's own actions, under given noise and weighted by its Jacobian. */
+async function verifyPolicyValue(update: Update): Promise<void> {
+  const { gpu, file, comparison, softQ, samplingNetwork, states, observationSize, actionSize } = update;
+  const { latentSize, rewardScale, temperature } = update;
+  const particles = file.shape(['value_policy', 'xi'], 3)[1]!;
+  const all = [states, particles];
+  const noise = chunks(file.numbers(['value_policy', 'xi'], [...all, latentSize]), latentSize);
+  const nextStates = chunks(file.numbers(['s2'], [states, observationSize]), observationSize);
+  const batch = new ReplayBuffer(gpu, { members: 1, capacity: 1, observationSize, actionSize }).batch(states);
+  const draw = samplingNetwork.draw('vectors.policy', {
+    observation: batch.nextObservation,
+    states,
+    particles,
+    use: 'proposal-policy',
+  });
+  const inputs = Array.from({ length: particles }, (_, k) =>
+    nextStates.map((state, b) => [...state, ...noise[b * particles + k]!]),
+  );
+  gpu.write(draw.pass.input, padRows(observationSize + latentSize, inputs.flat()));
+  const [logDensity, determinant] = ['logDensity', 'determinant'].map((label) =>
+    gpu.tensor(`vectors.${label}`, [1, states * particles]),
+  ) as [Tensor, Tensor];
+  const width = observationSize + actionSize;
+  const rows = gpu.tensor('vectors.policyRows', [1, states * particles, padded(width)]);
+  const [value, tdTarget] = ['policyV', 'policyY'].map((label) =>
+    gpu.tensor(`vectors.${label}`, [1, states]),
+  ) as [Tensor, Tensor];
+  await gpu.run(
+    draw.pass.forward(),
+    jacobianDensity(gpu, samplingNetwork.spec, { draw, states, particles, rows, logDensity, determinant }),
+    softQ.tdTarget(
+      batch,
+      { rows, logDensity, order: 'state-major' },
+      { discount: 0, rewardScale, temperature },
+      { value, tdTarget },
+    ),
+  );
+  const key = (name: string) => ['value_policy', name];
+  const actions = columns(await gpu.read(rows), padded(width), actionSize, observationSize).flat();
+  comparison.numbers(key('actions'), actions, [...all, actionSize]);
+  comparison.numbers(key('absdet'), await gpu.read(determinant), all);
+  // As the weights that they give: the logarithm of a determinant that is all rounding error means nothing.
+  const weights = file.numbers(key('logq'), all).map((one) => Math.exp(-one));
+  const found = await gpu.read(logDensity);
+  const gaps = weights.map((weight, i) => Math.abs(Math.exp(-found[i]!) - weight));
+  comparison.row(key('logq (as 1/q)'), largest(gaps) / largest(weights), TOLERANCE);
+  comparison.numbers(key('V'), await gpu.read(value), [states]);
+}
+
 /** Particles of the sampling network under given noise, on the GPU, with dQ/da at the fixed ones. */
 interface Particles {
   readonly draw: NetworkDraw;
@@ -244,15 +252,6 @@ async function drawParticles(update: Update, xi: number[][][], fixed: number): P
   });
   await gpu.run(draw.pass.forward(), program('squash', [dispatch]), gradient.program);
   return { draw, actions, gradient, fixed, updated: particles - fixed };
-}
-
-/** Rows that lie particle-major, (particles, B, width), as the files have them: (B, particles, width). */
-function byState(rows: readonly number[][], states: number): number[][] {
-  const particles = rows.length / states;
-  return Array.from(
-    { length: rows.length },
-    (_, i) => rows[(i % particles) * states + Math.floor(i / particles)]!,
-  );
 }
 
 /** Bandwidth, direction and actor gradient under `key`. */

@@ -10,8 +10,9 @@ import { padded } from '../gpu/tensor.ts';
 import { latticePoints, Proposal } from '../rl/proposal.ts';
 import { recordSize, ReplayBuffer } from '../rl/replay-buffer.ts';
 import { SamplingNetwork } from '../rl/sampling-network.ts';
-import { chunks, columns, Comparison, largest, LATER, TOLERANCE, VectorFile } from './vector-file.ts';
+import { chunks, columns, Comparison, largest, TOLERANCE, VectorFile } from './vector-file.ts';
 import type { UncheckedVector, VectorRow } from './vector-file.ts';
+import { verifyOptimum } from './verify-optimum.ts';
 import { verifyUpdate } from './verify-update.ts';
 
 export type { UncheckedVector, VectorRow };
@@ -26,8 +27,8 @@ export interface VectorReport {
 
 /**
  * Compares the GPU's results with the test vectors in `folder`: `sql_*.json` (one soft Q-learning update each),
- * `env.json` (steps of the multi-goal task) and `r2.json` (the lattice). Sizes follow from the shapes. Other JSON files
- * and unknown keys are listed as not checked.
+ * `env.json` (steps of the multi-goal task), `r2.json` (the lattice) and `oracle.json` (its exact optimum). Sizes follow
+ * from the shapes. Other JSON files and unknown keys are listed as not checked.
  * @throws UsageError if the folder is missing or has no such file, or if a file is malformed.
  */
 export async function verifyVectors(gpu: Gpu, folder: string): Promise<VectorReport> {
@@ -37,7 +38,7 @@ export async function verifyVectors(gpu: Gpu, folder: string): Promise<VectorRep
   for (const name of names) {
     const verify = verifierOf(name);
     if (!verify) {
-      notChecked.push({ file: name, quantity: 'all', reason: LATER[name] ?? 'unknown file' });
+      notChecked.push({ file: name, quantity: 'all', reason: 'unknown file' });
       continue;
     }
     const file = new VectorFile(folder, name);
@@ -45,7 +46,7 @@ export async function verifyVectors(gpu: Gpu, folder: string): Promise<VectorRep
     notChecked.push(...file.unread());
   }
   if (rows.length === 0)
-    throw new UsageError(`'${folder}' holds no sql_*.json, env.json or r2.json to check.`);
+    throw new UsageError(`'${folder}' holds no sql_*.json, env.json, r2.json or oracle.json to check.`);
   return { rows, notChecked, ok: rows.every((row) => row.ok) };
 }
 
@@ -62,7 +63,8 @@ function jsonFiles(folder: string): string[] {
 function verifierOf(name: string) {
   if (/^sql_.*\.json$/.test(name)) return verifyUpdate;
   if (name === 'env.json') return verifyEnvironment;
-  return name === 'r2.json' ? verifyLattice : undefined;
+  if (name === 'r2.json') return verifyLattice;
+  return name === 'oracle.json' ? verifyOptimum : undefined;
 }
 
 /**

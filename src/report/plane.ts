@@ -14,7 +14,7 @@ export interface PlaneData {
 }
 
 /** Okabe and Ito's colours that stand apart under every common colour blindness; a shape goes with each. */
-const GOAL_COLOURS = ['#0072b2', '#d55e00', '#009e73', '#aa4499', '#e69f00', '#56b4e9'] as const;
+export const GOAL_COLOURS = ['#0072b2', '#d55e00', '#009e73', '#aa4499', '#e69f00', '#56b4e9'] as const;
 const GOAL_SYMBOLS = ['circle', 'square', 'triangle', 'diamond', 'star', 'wye'] as const;
 const NO_GOAL = '#8a8a8a';
 

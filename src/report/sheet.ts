@@ -70,8 +70,8 @@ export function formatNumber(value: number, digits = 2): string {
   return text.replace('-', '\u2212');
 }
 
-/** Axes with centred labels, and a frame; a null label of y leaves out its numbers too, for panels that share it. */
-export function frameAndAxes(xLabel: string, yLabel: string | null, ticks: number[]): Plot.Markish[] {
+/** Axes with centred labels, and a frame; a null label leaves out the axis's numbers too, for panels that share it. */
+export function frameAndAxes(xLabel: string | null, yLabel: string | null, ticks: number[]): Plot.Markish[] {
   const common = {
     ticks,
     tickSize: 4,
@@ -79,17 +79,15 @@ export function frameAndAxes(xLabel: string, yLabel: string | null, ticks: numbe
     color: SOFT_INK,
     fontSize: 10,
   };
-  const axes: Plot.Markish[] = [
-    Plot.axisX({ ...common, label: xLabel, labelAnchor: 'center', labelArrow: 'none', labelOffset: 34 }),
-    Plot.axisY({
-      ...common,
-      ...(yLabel === null ? { tickFormat: () => '' } : {}),
-      label: yLabel,
-      labelAnchor: 'center',
-      labelArrow: 'none',
-      labelOffset: 40,
-    }),
-  ];
+  const labelled = (label: string | null, labelOffset: number) => ({
+    ...common,
+    ...(label === null ? { tickFormat: () => '' } : {}),
+    label,
+    labelAnchor: 'center' as const,
+    labelArrow: 'none' as const,
+    labelOffset,
+  });
+  const axes: Plot.Markish[] = [Plot.axisX(labelled(xLabel, 34)), Plot.axisY(labelled(yLabel, 40))];
   return [...axes, Plot.frame({ stroke: SOFT_INK, strokeWidth: 1 })];
 }
 

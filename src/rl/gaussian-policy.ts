@@ -1,6 +1,6 @@
 import type { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { program, type Dispatch } from '../gpu/program.ts';
+import { program, type Program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
 import {
@@ -39,13 +39,13 @@ export interface GaussianDraw extends Draw {
  */
 export class GaussianPolicy implements Policy {
   readonly spec: GaussianPolicySpec;
+  readonly source: NoiseSource;
   readonly mlp: Mlp;
   readonly #gpu: Gpu;
-  readonly #source: NoiseSource;
 
   constructor(gpu: Gpu, spec: GaussianPolicySpec, clock: Clock, seeds: Tensor) {
     this.#gpu = gpu;
-    this.#source = { clock, seeds };
+    this.source = { clock, seeds };
     this.spec = spec;
     const { observationSize, actionSize, components, hidden, activation, members } = spec;
     const outputSize = components * (1 + 2 * actionSize);
@@ -64,7 +64,7 @@ export class GaussianPolicy implements Policy {
   draw(
     label: string,
     options: DrawOptions & { readonly stratified?: boolean },
-    source: NoiseSource = this.#source,
+    source = this.source,
   ): GaussianDraw {
     const { states, particles, use, stratified = false } = options;
     const { observationSize, actionSize, components, members } = this.spec;
@@ -107,41 +107,65 @@ export class GaussianPolicy implements Policy {
 
   /**
    * Gradient of mean_s E_pi[alpha log pi(a|s) - Q(s, a)] with respect to the network's outputs at a stratified draw, by
-   * reparametrisation; `q` is dQ/da at all its particles. Fills `outputGrad` (R, states, padded(C (1 + 2A))) and
-   * `entropy` (R, states).
+   * reparametrisation; `q` is Q and dQ/da at all its particles. Fills `outputGrad` (R, states, padded(C (1 + 2A))) and
+   * `entropy` (R, states), the policy's at each state.
    */
   gradient(
     draw: GaussianDraw,
     q: ActionGradient,
     options: { temperature: Tensor; rewardScale: number; outputGrad: Tensor; entropy: Tensor },
-  ): Dispatch {
+  ): Program {
+    const { temperature, rewardScale, outputGrad, entropy } = options;
     const { observationSize, actionSize, components, members } = this.spec;
+    const { preTanh, logDensity } = draw;
+    const distribution = draw.pass.output;
     const states = draw.pass.rows;
-    return this.#gpu.kernel('rl/mixture_gradient.wgsl').bind(
-      {
-        distribution: draw.pass.output,
-        pre_tanh: draw.preTanh,
-        log_density: draw.logDensity,
-        q_values: q.value,
-        action_gradient: q.gradient,
-        temperature: options.temperature,
-        dDistribution: options.outputGrad,
-        entropy: options.entropy,
-      },
-      {
-        threads: [states * components * (1 + 2 * actionSize), members],
-        params: {
-          states,
-          particles: draw.logDensity.size / (states * members),
-          components,
-          action_size: actionSize,
-          stride: padded(actionSize),
-          row_stride: padded(components * (1 + 2 * actionSize)),
-          gradient_stride: padded(observationSize + actionSize),
-          gradient_first: observationSize,
-          reward_scale: options.rewardScale,
+    const particles = logDensity.size / (states * members);
+    const terms = this.#gpu.tensor('mixtureTerms', [members, particles, states, 1 + components + actionSize]);
+    const widths = {
+      states,
+      components,
+      action_size: actionSize,
+      stride: padded(actionSize),
+      row_stride: padded(components * (1 + 2 * actionSize)),
+      reward_scale: rewardScale,
+    };
+    return program('mixtureGradient', [
+      this.#gpu.kernel('rl/mixture_terms.wgsl').bind(
+        {
+          distribution,
+          pre_tanh: preTanh,
+          log_density: logDensity,
+          q_values: q.value,
+          action_gradient: q.gradient,
+          temperature,
+          terms,
         },
-      },
-    );
+        {
+          threads: [particles * states, members],
+          params: {
+            ...widths,
+            rows: particles * states,
+            gradient_stride: padded(observationSize + actionSize),
+            gradient_first: observationSize,
+          },
+        },
+      ),
+      this.#gpu.kernel('rl/mixture_gradient.wgsl').bind(
+        {
+          distribution,
+          pre_tanh: preTanh,
+          log_density: logDensity,
+          terms,
+          temperature,
+          dDistribution: outputGrad,
+          entropy,
+        },
+        {
+          threads: [states * components * (1 + 2 * actionSize), members],
+          params: { ...widths, particles },
+        },
+      ),
+    ]);
   }
 }

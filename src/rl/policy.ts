@@ -6,8 +6,8 @@ import { padded, type Tensor } from '../gpu/tensor.ts';
 
 const STREAMS = constantsOf(shaderSource('common/random.wgsl'));
 
-/** What the noise of a draw is for; each use has a stream of random numbers of its own. */
-export type NoiseUse = 'act' | 'particles' | 'proposal-policy' | 'evaluation';
+/** What random numbers are for; each use has a stream of its own. */
+export type NoiseUse = 'act' | 'particles' | 'proposal' | 'proposal-policy' | 'evaluation';
 
 /** States to draw actions for, and how many for each. */
 export interface DrawOptions {
@@ -40,9 +40,11 @@ export interface Policy {
     /** R */
     readonly members: number;
   };
+  /** Where the randomness of a draw comes from unless it is told otherwise: the learner's own. */
+  readonly source: NoiseSource;
   /**
    * `particles` draws for each of the `states` rows of `observation`. The noise of 'act' and 'evaluation' changes with
-   * the iteration, that of the others with the update; `source` is the learner's own by default.
+   * the iteration, that of the others with the update.
    */
   draw(label: string, options: DrawOptions, source?: NoiseSource): Draw;
 }

@@ -4,16 +4,19 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import type { Policy } from './policy.ts';
+import { jacobianDensity } from './jacobian-density.ts';
+import type { SamplingNetwork } from './sampling-network.ts';
+import { noiseParams } from './policy.ts';
 import type { NextActions } from './soft-q-function.ts';
 
 /**
  * Where the actions of the soft value's importance sample come from (eq. 10):
  * `uniform-shared` one uniform set for the whole batch, as the released code does; `uniform` a set for each state;
  * `lattice` a randomly shifted R_A sequence for each state; `mixture` half of that and half perturbed policy particles,
- * weighted by the density of the mixture: the paper's "current policy", sound for any network.
+ * weighted by the density of the mixture: the paper's "current policy", sound for any network; `policy-jacobian` policy
+ * particles weighted by the network's Jacobian, as appendix C.2 writes it: biased, because no network here is one to one.
  */
-export type ProposalKind = 'uniform-shared' | 'uniform' | 'lattice' | 'mixture';
+export type ProposalKind = 'uniform-shared' | 'uniform' | 'lattice' | 'mixture' | 'policy-jacobian';
 
 /** Shapes and sources of a proposal. */
 export interface ProposalOptions {
@@ -29,8 +32,8 @@ export interface ProposalOptions {
   readonly nextObservation: Tensor;
   readonly clock: Clock;
   readonly seeds: Tensor;
-  /** Where the policy's half of `mixture` comes from, and h, the deviation of its perturbation in u. */
-  readonly policy: Policy;
+  /** What `policy-jacobian` and half of `mixture` draw from, and h, the deviation of the latter's perturbation in u. */
+  readonly policy: SamplingNetwork;
   readonly mixtureSpread: number;
 }
 
@@ -45,32 +48,69 @@ export class Proposal implements NextActions {
   readonly order = 'state-major';
   readonly program: Program;
 
-  /** @throws UsageError if `mixture` is asked for with an odd number of particles. */
+  /**
+   * @throws UsageError if `mixture` is asked for with an odd number of particles, or `policy-jacobian` with noise of
+   * another size than the action.
+   */
   constructor(gpu: Gpu, options: ProposalOptions) {
-    const { kind, members, states, particles, observationSize, actionSize, clock, seeds } = options;
+    const { kind, members, states, particles, observationSize, actionSize } = options;
     const stride = padded(observationSize + actionSize);
     this.rows = gpu.tensor('proposal.rows', [members, states * particles, stride]);
     this.logDensity = gpu.tensor('proposal.logDensity', [members, states * particles]);
-    const base = kind === 'mixture' ? 'lattice' : kind;
+    if (kind === 'policy-jacobian') {
+      this.program = this.#policy(gpu, options);
+      return;
+    }
     const sizes = { states, particles, observation_size: observationSize, action_size: actionSize, stride };
-    const uniform: Dispatch = gpu.kernel('rl/propose_uniform.wgsl').bind(
+    const uniform = this.#uniform(gpu, options, sizes);
+    this.program = program(
+      'proposal',
+      kind === 'mixture' ? [uniform, this.#policyHalf(gpu, options, sizes)] : [uniform],
+    );
+  }
+
+  #policy(gpu: Gpu, { policy, nextObservation, states, particles }: ProposalOptions): Program {
+    const draw = policy.draw('proposal.policy', {
+      observation: nextObservation,
+      states,
+      particles,
+      use: 'proposal-policy',
+    });
+    const { rows, logDensity } = this;
+    const determinant = gpu.tensor('proposal.determinant', logDensity.shape);
+    const density = jacobianDensity(gpu, policy.spec, {
+      draw,
+      states,
+      particles,
+      rows,
+      logDensity,
+      determinant,
+    });
+    return program('proposal', [draw.program, density]);
+  }
+
+  /** All rows of the kinds that are uniform in the box; for `mixture` its first half, and rows to overwrite. */
+  #uniform(gpu: Gpu, options: ProposalOptions, sizes: Record<string, number>): Dispatch {
+    const { kind, members, states, particles, actionSize, clock, seeds, nextObservation } = options;
+    return gpu.kernel('rl/propose_uniform.wgsl').bind(
       {
         clock: clock.tensor,
         seeds,
-        next_observation: options.nextObservation,
+        next_observation: nextObservation,
         lattice: gpu.tensorOf('proposal.lattice', latticePoints(particles, actionSize)),
         rows: this.rows,
         log_density: this.logDensity,
       },
       {
         threads: [states * particles, members],
-        params: { ...sizes, proposal: constantFor(KINDS, base) },
+        params: {
+          ...sizes,
+          sets: states,
+          proposal: constantFor(KINDS, kind === 'mixture' ? 'lattice' : kind),
+          ...noiseParams('proposal'),
+        },
       },
     );
-    this.program =
-      kind === 'mixture'
-        ? program('proposal', [uniform, this.#policyHalf(gpu, options, sizes)])
-        : program('proposal', [uniform]);
   }
 
   #policyHalf(gpu: Gpu, options: ProposalOptions, sizes: Record<string, number>): Program {

@@ -25,27 +25,21 @@ export interface NetworkDraw extends Draw {
 /** The state-conditioned sampling network a = tanh f(xi; s), xi ~ N(0, I) (section 3.2 of the paper). */
 export class SamplingNetwork implements Policy {
   readonly spec: SamplingNetworkSpec;
+  readonly source: NoiseSource;
   readonly mlp: Mlp;
   readonly #gpu: Gpu;
-  readonly #clock: Clock;
-  readonly #seeds: Tensor;
 
   /** @param network An existing network to draw with, a target network's say, instead of a new one. */
   constructor(gpu: Gpu, spec: SamplingNetworkSpec, clock: Clock, seeds: Tensor, network?: Mlp) {
     this.#gpu = gpu;
-    this.#clock = clock;
-    this.#seeds = seeds;
+    this.source = { clock, seeds };
     this.spec = spec;
     const { observationSize, actionSize, latentSize, hidden, activation, members } = spec;
     const sizes = { inputSize: observationSize + latentSize, hidden, outputSize: actionSize, activation };
     this.mlp = network ?? new Mlp(gpu, 'policy', sizes, members);
   }
 
-  draw(
-    label: string,
-    options: DrawOptions,
-    source: NoiseSource = { clock: this.#clock, seeds: this.#seeds },
-  ): NetworkDraw {
+  draw(label: string, options: DrawOptions, source = this.source): NetworkDraw {
     const { observationSize, latentSize } = this.spec;
     const pass = this.mlp.pass(label, options.states * options.particles);
     const input = drawNoise(

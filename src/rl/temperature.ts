@@ -7,7 +7,7 @@ import { padded, type Tensor } from '../gpu/tensor.ts';
 export interface TemperatureOptions {
   /** alpha of section 2 of the paper, at the start. */
   readonly temperature: number;
-  /** Where alpha goes, geometrically, over `temperatureUpdates` updates; not looked at with a `targetEntropy`. */
+  /** Where alpha goes, geometrically, over `temperatureUpdates` updates; `temperature` itself if there is a `targetEntropy`. */
   readonly finalTemperature: number;
   readonly temperatureUpdates: number;
   /** Entropy of the policy in nats that alpha is tuned to; null leaves alpha to its schedule. */
@@ -27,18 +27,18 @@ const ENTROPY_BANDWIDTH = 0.25;
 export class Temperature {
   /** (R), in units of the reward before scaling. */
   readonly tensor: Tensor;
-  /** Moves alpha to where it belongs in the update about to run; nothing if it stays where it is or is tuned. */
+  /** Moves alpha to where it belongs in the update about to run; nothing if it stays where it is. */
   readonly schedule: readonly Dispatch[];
   readonly #gpu: Gpu;
   readonly #options: TemperatureOptions;
 
   constructor(gpu: Gpu, members: number, clock: Clock, options: TemperatureOptions) {
-    const { temperature, finalTemperature, temperatureUpdates, targetEntropy } = options;
+    const { temperature, finalTemperature, temperatureUpdates } = options;
     const initial = new Float32Array(members).fill(temperature);
     this.#gpu = gpu;
     this.#options = options;
     this.tensor = gpu.tensorOf('temperature', initial);
-    if (temperature === finalTemperature || targetEntropy !== null) {
+    if (temperature === finalTemperature) {
       this.schedule = [];
       return;
     }

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import { environmentNames } from '../envs/environment.ts';
+import { environmentNames, environmentOf } from '../envs/environment.ts';
 import '../envs/multigoal.ts';
 import '../envs/multigoal-paper.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { ALGORITHM_DEFAULTS, DEFAULTS, PRESETS, type PresetName } from './presets.ts';
-import { CONFIG_ENTRIES, ConfigSchema, type Config } from './settings.ts';
+import { ALGORITHMS_OF, CONFIG_ENTRIES, ConfigSchema, type Config } from './settings.ts';
 
 export { CONFIG_ENTRIES, type Config };
 
@@ -14,8 +14,8 @@ export function flagOf(key: string): string {
 }
 
 /**
- * Fills `given` up with its preset and checks it.
- * @throws UsageError naming each setting that is unknown or out of range, and what it must be.
+ * Fills `given` up with its preset, then with what suits its algorithm, and checks it.
+ * @throws UsageError naming each setting that is unknown, out of range, or of another algorithm, and what to do.
  */
 export function resolveConfig(given: Readonly<Record<string, unknown>>): Config {
   const name = (given['preset'] ?? 'default') as PresetName;
@@ -29,18 +29,21 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
   const changes = Object.hasOwn(ALGORITHM_DEFAULTS, algorithm)
     ? ALGORITHM_DEFAULTS[algorithm as keyof typeof ALGORITHM_DEFAULTS]
     : {};
-  const result = v.safeParse(ConfigSchema, {
-    ...DEFAULTS,
-    ...changes,
-    ...preset.values,
-    preset: name,
-    ...given,
-  });
+  const start: Config = { ...DEFAULTS, ...changes, ...preset.values, preset: name };
+  const result = v.safeParse(ConfigSchema, { ...start, ...given });
   if (!result.success) throw new UsageError(result.issues.map(sentence).join(' '));
   const config = result.output;
   if (!environmentNames().includes(config.environment)) {
     throw new UsageError(
       `There is no environment '${config.environment}'; there is ${environmentNames().join(', ')}.`,
+    );
+  }
+  for (const key of Object.keys(ALGORITHMS_OF) as (keyof Config)[]) {
+    // A complete configuration holds these too, at the values that nobody chose.
+    if (ALGORITHMS_OF[key]!.includes(config.algorithm) || config[key] === start[key]) continue;
+    throw new UsageError(
+      `--${flagOf(key)} does nothing with --algorithm ${config.algorithm}: leave it out, it is a setting of ` +
+        `${ALGORITHMS_OF[key]!.join(' and ')}.`,
     );
   }
   if (config.environments > config.replayCapacity) {
@@ -54,15 +57,22 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
       `--value-particles must be even with --proposal mixture, not ${config.valueParticles}.`,
     );
   }
+  const { actionSize } = environmentOf(config.environment).spec;
+  if (config.proposal === 'policy-jacobian' && config.latentSize !== actionSize) {
+    throw new UsageError(
+      `--latent-size must be ${actionSize}, the size of the action, with --proposal policy-jacobian, not ` +
+        `${config.latentSize}.`,
+    );
+  }
   if (config.algorithm === 'sac' && config.policyParticles % config.mixtureComponents !== 0) {
     throw new UsageError(
       `--policy-particles must be a multiple of --mixture-components (${config.mixtureComponents}), not ` +
         `${config.policyParticles}: the policy gradient draws as many actions from each Gaussian.`,
     );
   }
-  if (config.algorithm === 'ddpg' && config.targetEntropy !== null) {
+  if (config.targetEntropy !== null && config.finalTemperature !== null) {
     throw new UsageError(
-      '--target-entropy works with --algorithm soft-q or sac: a policy of ddpg has no entropy.',
+      `--target-entropy tunes the temperature, which cannot follow a schedule then: add --final-temperature null.`,
     );
   }
   return config;

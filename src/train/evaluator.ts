@@ -1,5 +1,5 @@
 import type { Algorithm } from '../algorithms/algorithm.ts';
-import type { Environment } from '../envs/environment.ts';
+import type { EnvParams, Environment } from '../envs/environment.ts';
 import { VectorEnv } from '../envs/vector-env.ts';
 import { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -38,10 +38,13 @@ const STREAM_EVALUATION = constantsOf(shaderSource('common/random.wgsl'))['STREA
 /** Rows of the critic or the sampling network that are looked at together. */
 const PROBE_ROWS = 4096;
 
+/** What is evaluated: what acts, and the critic whose values are asked for. A learner is one. */
+export type Learned = Pick<Algorithm, 'policy' | 'softQ'>;
+
 /** Rolls the stochastic policy out and looks at its networks, without touching the run's own environments or clock. */
 export class Evaluator {
   readonly #gpu: Gpu;
-  readonly #algorithm: Algorithm;
+  readonly #learned: Learned;
   readonly #environment: Environment;
   readonly #rollouts: number;
   readonly #env: VectorEnv;
@@ -52,18 +55,18 @@ export class Evaluator {
 
   /**
    * Evaluates with `rollouts` episodes; the same seed gives the same start states and noise every time. Episodes are cut
-   * after `maxEpisodeSteps`, the environment's own limit by default.
+   * after `maxEpisodeSteps`, the environment's own limit by default; `params` differ from the environment's own.
    */
   constructor(
     gpu: Gpu,
-    algorithm: Algorithm,
+    learned: Learned,
     environment: Environment,
-    options: { rollouts: number; seed: number; maxEpisodeSteps?: number },
+    options: { rollouts: number; seed: number; maxEpisodeSteps?: number; params?: EnvParams },
   ) {
     const { observationSize, actionSize } = environment.spec;
-    const { rollouts, seed, maxEpisodeSteps = environment.spec.maxEpisodeSteps } = options;
+    const { rollouts, seed, maxEpisodeSteps = environment.spec.maxEpisodeSteps, params = {} } = options;
     this.#gpu = gpu;
-    this.#algorithm = algorithm;
+    this.#learned = learned;
     this.#environment = environment;
     this.#rollouts = rollouts;
     const members = 1;
@@ -83,10 +86,11 @@ export class Evaluator {
       seeds,
       clock: this.#clock,
       maxEpisodeSteps,
+      params,
     });
     const action = gpu.tensor('evaluation.action', [members, rollouts, actionSize]);
     const source = { clock: this.#clock, seeds };
-    const draw = algorithm.policy.draw(
+    const draw = learned.policy.draw(
       'evaluation',
       { observation: this.#env.observation, states: rollouts, particles: 1, use: 'evaluation' },
       source,
@@ -199,7 +203,7 @@ export class Evaluator {
   #probe(): Probes {
     if (this.#probes) return this.#probes;
     const gpu = this.#gpu;
-    const { policy, softQ } = this.#algorithm;
+    const { policy, softQ } = this.#learned;
     const observation = gpu.tensor('probe.observation', [
       1,
       PROBE_ROWS,

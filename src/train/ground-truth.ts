@@ -26,6 +26,9 @@ const MOST_VISITS = 4000;
 /** Numbers of the noise of `Evaluator.actionsAt`, so that no two distances share draws. */
 const DRAW = { entropy: 1, probes: 2, gap: 3 } as const;
 
+/** What the distances ask of a policy and its critic. */
+export type Probe = Pick<Evaluator, 'actionsAt' | 'valuesAt'>;
+
 /** A sample's distance from pi* at every probe state, and their mean. */
 export interface ProbeDistance {
   readonly mean: number;
@@ -69,7 +72,7 @@ export interface GroundTruthOptions {
 
 /** Every distance of the evaluator's policy and critic from the exact optimum. */
 export async function compareWithOptimum(
-  evaluator: Evaluator,
+  evaluator: Probe,
   options: GroundTruthOptions,
 ): Promise<GroundTruth> {
   const { optimum, model, probes, trajectories, rewardScale, seed } = options;
@@ -99,7 +102,7 @@ export async function compareWithOptimum(
 
 /** Mean entropy of the policy at states spread over its rollouts, and of pi* there. */
 async function visitedEntropy(
-  evaluator: Evaluator,
+  evaluator: Probe,
   optimum: Optimum,
   rollouts: readonly Rollout[],
 ): Promise<GroundTruth['entropy']> {
@@ -112,7 +115,7 @@ async function visitedEntropy(
 
 /** Mean entropy in nats of the evaluator's policy over `states`, by nearest neighbours among 128 actions at each. */
 export async function policyEntropy(
-  evaluator: Evaluator,
+  evaluator: Probe,
   states: readonly (readonly number[])[],
 ): Promise<number> {
   const actions = await evaluator.actionsAt(states, SAMPLES.entropy, DRAW.entropy);
@@ -128,7 +131,7 @@ export function visitedStates(rollouts: readonly Rollout[], count: number): read
 
 /** The two halves of the policy's error at the probes: what the critic asks for, and what the sampler makes of it. */
 async function probeDensities(
-  evaluator: Evaluator,
+  evaluator: Probe,
   { optimum, probes, rewardScale }: GroundTruthOptions,
   drawn: readonly (readonly (readonly number[])[])[],
 ): Promise<Pick<GroundTruth, 'criticPolicy' | 'sampler'>> {
@@ -157,7 +160,7 @@ async function probeDensities(
 
 /** The soft-return gap along the policy's own trajectories. */
 async function gapOf(
-  evaluator: Evaluator,
+  evaluator: Probe,
   { optimum, trajectories, seed }: GroundTruthOptions,
 ): Promise<SoftReturnGap> {
   const steps = trajectories.reduce((sum, { length }) => sum + length, 0);

@@ -50,10 +50,7 @@ export const CONFIG_ENTRIES = {
   updates: count(1, 'Gradient steps in all.'),
   updatesPerStep: count(1, 'Gradient steps after each step of the environments.'),
   warmupTransitions: count(1, 'Transitions collected at random before the first update.'),
-  criticFirstUpdates: count(
-    0,
-    'Updates of the critic alone, acting at random, before the sampling network starts.',
-  ),
+  criticFirstUpdates: count(0, 'Updates of the critic alone, acting at random, before the policy starts.'),
   randomShare: share('Share of the environments that always act uniformly at random.'),
   temperature: positive('Temperature alpha in raw reward units: how much a nat of entropy is worth.'),
   finalTemperature: v.pipe(
@@ -91,15 +88,21 @@ export const CONFIG_ENTRIES = {
   ),
   latentSize: count(1, 'Numbers of noise xi that the sampling network gets per action.'),
   criticLearningRate: positive("Adam's step size for the soft Q-function."),
-  policyLearningRate: positive("Adam's step size for the sampling network."),
+  policyLearningRate: positive("Adam's step size for the policy."),
   finalLearningRateShare: v.pipe(
     positive(
       'Share of both step sizes that is left at the last update, falling linearly; 1 keeps them constant.',
     ),
     v.maxValue(1, 'must be at most 1'),
   ),
-  valueParticles: count(1, 'Actions in the importance sample of the soft value (Kv, eq. 10).'),
-  proposal: choice(['lattice', 'uniform', 'uniform-shared', 'mixture'], 'Where those actions come from.'),
+  valueParticles: count(
+    1,
+    "Actions in the soft value: an importance sample (Kv, eq. 10), or the policy's own with sac.",
+  ),
+  proposal: choice(
+    ['lattice', 'uniform', 'uniform-shared', 'mixture', 'policy-jacobian'],
+    'Where the actions of the importance sample come from; policy-jacobian is the appendix of the paper, and biased.',
+  ),
   mixtureSpread: positive("Deviation, before the squash, of the proposal 'mixture' around policy particles."),
   fixedParticles: count(1, 'Particles at which the energy gradient is taken (M, eq. 13).'),
   updatedParticles: count(1, 'Particles that the Stein direction moves (K, eq. 14).'),
@@ -125,16 +128,11 @@ export const CONFIG_ENTRIES = {
     ['simultaneous', 'sequential'],
     'Whether the actor sees the critic as it was or as just updated.',
   ),
-  mixtureComponents: count(1, 'Squashed Gaussians that the policy of sac mixes; soft-q needs none.'),
-  policyParticles: count(
-    1,
-    'Actions per state in the policy gradient of sac (soft-q has particles of its own).',
-  ),
+  mixtureComponents: count(1, 'Squashed Gaussians that the policy mixes (C).'),
+  policyParticles: count(1, 'Actions per state in the policy gradient, as many from each Gaussian.'),
   targetEntropy: v.pipe(
     v.nullable(v.pipe(v.number(), v.finite('must be finite'))),
-    v.description(
-      'Entropy in nats that the temperature is tuned to by soft-q and sac; null keeps the schedule.',
-    ),
+    v.description('Entropy in nats that the temperature is tuned to; null keeps the schedule.'),
   ),
   temperatureLearningRate: positive('Step of log alpha per nat of entropy too much or too little.'),
   noiseTheta: v.pipe(
@@ -151,6 +149,24 @@ export const CONFIG_ENTRIES = {
   ),
   checkpointEvery: count(1, 'Updates between two checkpoints.'),
 } as const;
+
+/** Settings that not every algorithm reads, and which do. A run's configuration holds them all the same. */
+export const ALGORITHMS_OF: Readonly<Partial<Record<keyof Config, readonly Config['algorithm'][]>>> = {
+  latentSize: ['soft-q'],
+  valueParticles: ['soft-q', 'sac'],
+  proposal: ['soft-q'],
+  mixtureSpread: ['soft-q'],
+  fixedParticles: ['soft-q'],
+  updatedParticles: ['soft-q'],
+  stein: ['soft-q'],
+  bandwidth: ['soft-q'],
+  bandwidthFloor: ['soft-q'],
+  repulsion: ['soft-q'],
+  mixtureComponents: ['sac'],
+  policyParticles: ['sac'],
+  targetEntropy: ['soft-q', 'sac'],
+  temperatureLearningRate: ['soft-q', 'sac'],
+};
 
 /** All of them together: nothing missing, nothing unknown. */
 export const ConfigSchema = v.strictObject(CONFIG_ENTRIES);

@@ -282,23 +282,37 @@ export class Trainer {
 
 /** Iterations that make one submit: a function of the configuration alone, never of how fast the machine is. */
 function iterationsPerSubmit(config: Config): number {
-  const {
-    hidden,
-    batchSize,
-    critics,
-    valueParticles,
-    fixedParticles: m,
-    updatedParticles: k,
-    environments,
-  } = config;
+  const { hidden, batchSize, environments } = config;
   const perRow = hidden.reduce((sum, width, i) => sum + width * (hidden[i + 1] ?? 4), 4 * hidden[0]!);
-  // Rows forward; a backward pass counts once for the inputs' gradient and once for the parameters'.
-  const rowsPerUpdate = batchSize * (critics * (valueParticles + 3 + 2 * m) + (m + k) + 2 * k);
-  const perIteration = perRow * (config.updatesPerStep * rowsPerUpdate + environments);
+  const perIteration =
+    perRow * (config.updatesPerStep * batchSize * rowsPerTransition(config) + environments);
   return Math.max(
     1,
     Math.min(MOST_ITERATIONS_PER_SUBMIT, Math.floor(MULTIPLY_ADDS_PER_SUBMIT / perIteration)),
   );
+}
+
+/**
+ * Rows that go through a network for each transition of a minibatch: next actions, prediction, policy, dQ/da. A backward
+ * pass counts once for the inputs' gradient and once for the parameters'.
+ */
+function rowsPerTransition(config: Config): number {
+  const {
+    algorithm,
+    critics,
+    valueParticles,
+    fixedParticles: m,
+    updatedParticles: k,
+    policyParticles,
+  } = config;
+  switch (algorithm) {
+    case 'soft-q':
+      return critics * (valueParticles + 3 + 2 * m) + (m + k) + 2 * k;
+    case 'sac':
+      return critics * (valueParticles + 3 + 2 * policyParticles) + 1 + 3;
+    case 'ddpg':
+      return critics * (1 + 3 + 2) + 1 + 3;
+  }
 }
 
 /**

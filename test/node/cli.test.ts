@@ -55,6 +55,8 @@ describe('softq train', () => {
       'learning-curves.svg',
       'metrics.jsonl',
     ]);
+    const figure = readFileSync(join(finished, 'figure1.svg'), 'utf8');
+    expect(figure.match(/>exact</g)).toHaveLength(3);
     const lines = readFileSync(join(finished, 'metrics.jsonl'), 'utf8').trim().split('\n');
     const rows = lines.map((line) => JSON.parse(line) as { global_step: number; updates: number });
     expect(rows.map(({ updates }) => updates)).toEqual([25, 50]);
@@ -118,6 +120,30 @@ describe('softq train', () => {
   });
 });
 
+describe('the baselines', () => {
+  test.each([
+    ['sac', '--mixture-components 4', 'Soft actor-critic with a mixture of 4 Gaussians', 100],
+    ['ddpg', '', 'Deep deterministic policy gradient', 1],
+  ])('softq train --algorithm %s, and evaluate its run', async (algorithm, flags, title, actions) => {
+    const line = `train multigoal --algorithm ${algorithm} ${flags} --seed 3 --updates 2 ${SMALL} --runs ${runs}`;
+    expect((await softq(line.replace('  ', ' '))).code).toBe(0);
+    const folder = join(runs, `multigoal-${algorithm}-default-s3-1`);
+    const figure = readFileSync(join(folder, 'figure1.svg'), 'utf8');
+    expect(figure).toContain(`${title} on the multi-goal task`);
+    // A deterministic policy has one action at each of three states.
+    const [, ...panels] = figure.split('class="actions"');
+    expect(panels.map((panel) => panel.split('</g>')[0]!.split('<circle').length - 1)).toEqual([
+      actions,
+      actions,
+      actions,
+    ]);
+    const { code, stdout } = await softq(`evaluate ${folder} --json`);
+    expect(code).toBe(0);
+    const recorded = JSON.parse(readFileSync(join(folder, 'evaluation.json'), 'utf8')) as object;
+    expect(JSON.parse(stdout)).toMatchObject(recorded);
+  });
+});
+
 describe('softq evaluate', () => {
   test('--json puts one object on stdout and nothing else, the same numbers as the training did', async () => {
     const { code, stdout } = await softq(`evaluate ${finished} --json`);
@@ -129,6 +155,20 @@ describe('softq evaluate', () => {
     >;
     expect(result).toMatchObject({ updates: 60, checkpoint: 'checkpoint-000060', rollouts: 500 });
     expect(result['meanReturn']).toBe(recorded['meanReturn']);
+  });
+
+  test.each([
+    ['langevin --refine-steps 1', { kind: 'langevin', steps: 1, stepSize: 0.05 }, 'langevin-1x0.05'],
+    ['resample --refine-candidates 4', { kind: 'resample', candidates: 4 }, 'resample-4'],
+  ])('--refine %s evaluates another policy, under another name', async (flags, refinement, name) => {
+    const { code, stdout } = await softq(`evaluate ${finished} --rollouts 20 --json --refine ${flags}`);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ refinement, rollouts: 20 });
+    const file = join(finished, `evaluation-checkpoint-000060-s3-n20-${name}.json`);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ refinement });
+    const plain = JSON.parse((await softq(`evaluate ${finished} --rollouts 20 --json`)).stdout) as object;
+    expect(plain).not.toHaveProperty('refinement');
+    expect(JSON.parse(stdout)).not.toMatchObject({ ...plain });
   });
 
   test('damaged checkpoints are refused, file by file, and nothing is written over', async () => {
@@ -174,11 +214,14 @@ describe('softq evaluate', () => {
 });
 
 describe('softq verify-vectors', () => {
-  test("the project's own vectors agree, and what was not checked is named", async () => {
-    const { code, stdout } = await softq('verify-vectors test/vectors');
+  test('vectors of the project agree, and a file that is not checked is named', async () => {
+    const folder = join(scratch, 'known-vectors');
+    cpSync('test/vectors/sql_small.json', join(folder, 'sql_small.json'));
+    writeFileSync(join(folder, 'notes.json'), '{}');
+    const { code, stdout } = await softq(`verify-vectors ${folder}`);
     expect(code).toBe(0);
     expect(stdout).toMatch(/│ sql_small\.json\s+│ critic\.grad\s+│ \d\.\de-\d+ │ 2\.0e-5\s+│ ok/);
-    expect(stdout).toMatch(/\nnot checked: sql_small\.json value_policy: needs the density/);
+    expect(stdout).toMatch(/\nnot checked: notes\.json all: unknown file\n/);
     expect(stdout).toMatch(/\n(\d+) of \1 quantities agree on /);
   });
 
@@ -204,6 +247,19 @@ describe('bad input is one sentence and exit code 2', () => {
     ['train multigoal --speed 3', /unknown option '--speed'.*\n.*Did you mean --seed/],
     ['train multigoal --environments -4', /--environments must be at least 1, not -4/],
     ['train multigoal --temperature 0', /--temperature must be greater than 0, not 0/],
+    ['train multigoal --algorithm ppo', /--algorithm must be one of soft-q, sac, ddpg, not ppo/],
+    [
+      'train multigoal --algorithm ddpg --fixed-particles 4',
+      /--fixed-particles does nothing with --algorithm ddpg/,
+    ],
+    [
+      'train multigoal --algorithm ddpg --target-entropy 0',
+      /--target-entropy does nothing with --algorithm ddpg/,
+    ],
+    [
+      'train multigoal --algorithm sac --mixture-components 3',
+      /--policy-particles must be a multiple of --mixture-components/,
+    ],
     ['train multigoal --hidden 64,x', /--hidden must be a number, not x/],
     ['train multigoal --config nowhere.json', /'nowhere\.json' cannot be read/],
     ['train multigoal --config package.json', /no setting 'name'/],
@@ -215,6 +271,7 @@ describe('bad input is one sentence and exit code 2', () => {
     ],
     ['train multigoal --adapter quantum', /must be one of auto, system, swiftshader/],
     ['train multigoal --preset sharp --config CONFIG', /already starts from preset 'default'/],
+    ['train multigoal --algorithm sac --config CONFIG', /already starts from algorithm 'soft-q'/],
     ['train multigoal --target-interval 4294967296', /--target-interval must be below 2\^32/],
     ['train multigoal --temperature 1e-300', /--temperature must fit a float32/],
     ['train multigoal --batch-size 1100000', /65,535 along an axis|storage binding|one buffer/],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createDocument } from '../../src/node/document.ts';
 import { svgToPng } from '../../src/node/png.ts';
 import { figure1 } from '../../src/report/figure1.ts';
-import { exampleData } from '../report/figure1-example.ts';
+import { exampleData, withExact } from '../report/figure1-example.ts';
 
 /** Width and height from a PNG's header chunk. */
 function pngSize(png: Uint8Array): [number, number] {
@@ -21,8 +21,13 @@ function pixelsOf(png: Uint8Array): Uint8Array {
   return new Resvg(svg).render().pixels;
 }
 
-describe('svgToPng', () => {
-  const svg = figure1(exampleData(40, 100), createDocument());
+const data = exampleData(40, 100);
+
+describe.each([
+  ['the learned row alone', data],
+  ['the exact row below it', withExact(data)],
+])('svgToPng of Figure 1 with %s', (_, shown) => {
+  const svg = figure1(shown, createDocument());
   const height = Number(/height="(\d+)"/.exec(svg)?.[1]);
 
   it('has the size of the drawing times the scale', () => {
@@ -56,7 +61,9 @@ describe('svgToPng', () => {
     expect(atEdge).toBe(0);
     expect(transparent).toBe(0);
   });
+});
 
+describe('svgToPng', () => {
   it('finds its fonts without the system: text leaves marks, the same bytes each time', () => {
     const words =
       '<svg xmlns="http://www.w3.org/2000/svg" width="60" height="20"><text x="2" y="15">word</text></svg>';

@@ -11,10 +11,16 @@ import {
 
 /** How far the goals lie from the origin, on both axes and to both sides. */
 const GOAL_DISTANCE = 5;
-/** Grid steps per unit of length: V is a few hundredths of a nat off the limit of fine grids. */
-const PER_UNIT = 10;
-/** Midpoints per axis of the integrals over actions. */
-const ACTION_POINTS = 40;
+/** How finely the optimum is solved. */
+export interface Resolution {
+  /** Grid steps per unit of length. */
+  readonly perUnit: number;
+  /** Midpoints per axis of the integrals over actions. */
+  readonly actionPoints: number;
+}
+
+/** V is a few hundredths of a nat off the limit of fine grids. */
+const COARSE: Resolution = { perUnit: 10, actionPoints: 40 };
 /** Value iteration ends when no value moves by more, raw reward units. */
 const RESIDUAL = 1e-6;
 /** The density between two midpoints may exceed its largest value at any of them by this much, in nats. */
@@ -33,32 +39,40 @@ export function generator(seed: number): () => number {
 
 /**
  * V(s) = alpha log of the integral over [-1, 1]^2 of exp((r + gamma (1 - done) V(s')) / alpha), s' = clip(s + a), iterated
- * from 0. With exp(-30 |a|^2 / alpha) a product over the axes, the integral is one trapezoidal sum per axis.
+ * from 0. With exp(-30 |a|^2 / alpha) a product over the axes, the integral is one trapezoidal sum per axis. A cell that
+ * a goal's rim cuts counts by its area on either side, so that the error falls with the square of the grid's step.
  */
-function solve(temperature: number, discount: number): { value: Float64Array; side: number } {
-  const half = POSITION_LIMIT * PER_UNIT;
+function solve(
+  temperature: number,
+  discount: number,
+  perUnit: number,
+): { value: Float64Array; side: number } {
+  const half = POSITION_LIMIT * perUnit;
   const side = 2 * half + 1;
-  const reach = ACTION_LIMIT * PER_UNIT;
+  const reach = ACTION_LIMIT * perUnit;
   const kernel = Array.from({ length: 2 * reach + 1 }, (_, k) => {
-    const a = (k - reach) / PER_UNIT;
+    const a = (k - reach) / perUnit;
     const end = k === 0 || k === 2 * reach ? 0.5 : 1;
-    return (end / PER_UNIT) * Math.exp((-ACTION_COST * a * a) / temperature);
+    return (end / perUnit) * Math.exp((-ACTION_COST * a * a) / temperature);
   });
-  const arrival = new Float64Array(side * side);
-  const onward = new Float64Array(side * side);
+  const stage = new Float64Array(side * side);
+  const inside = new Float64Array(side * side);
   for (let i = 0; i < side; i++) {
     for (let j = 0; j < side; j++) {
-      const d2 = squaredDistance((i - half) / PER_UNIT, (j - half) / PER_UNIT);
-      const done = d2 < GOAL_THRESHOLD;
-      arrival[i * side + j] = -DISTANCE_COST * d2 + (done ? GOAL_REWARD : 0);
-      onward[i * side + j] = done ? 0 : discount;
+      const [x, y] = [(i - half) / perUnit, (j - half) / perUnit];
+      stage[i * side + j] = (-DISTANCE_COST * squaredDistance(x, y)) / temperature;
+      inside[i * side + j] = shareInside(x, y, 1 / perUnit);
     }
   }
+  const arrival = GOAL_REWARD / temperature;
   let value = new Float64Array(side * side);
   for (let change = Infinity; change > RESIDUAL;) {
-    const gain = value.map((v, n) => (arrival[n]! + onward[n]! * v) / temperature);
-    const top = gain.reduce((most, g) => Math.max(most, g), -Infinity);
-    let field = gain.map((g) => Math.exp(g - top));
+    const onward = value.map((v) => (discount * v) / temperature);
+    const top = onward.reduce((most, v) => Math.max(most, v), arrival);
+    let field = onward.map((v, n) => {
+      const share = inside[n]!;
+      return Math.exp(stage[n]!) * (share * Math.exp(arrival - top) + (1 - share) * Math.exp(v - top));
+    });
     for (const stride of [1, side]) {
       const summed = new Float64Array(side * side);
       for (let line = 0; line < side; line++) {
@@ -79,6 +93,23 @@ function solve(temperature: number, discount: number): { value: Float64Array; si
     value = next;
   }
   return { value, side };
+}
+
+/** Points along a side of a cell by which the share of it inside a goal is counted. */
+const COUNTED = 16;
+
+/** The share of the square of side `width` around (x, y) that lies inside a goal. */
+function shareInside(x: number, y: number, width: number): number {
+  const distance = Math.sqrt(squaredDistance(x, y)) - Math.sqrt(GOAL_THRESHOLD);
+  if (Math.abs(distance) > width) return distance < 0 ? 1 : 0;
+  let count = 0;
+  for (let i = 0; i < COUNTED; i++) {
+    for (let j = 0; j < COUNTED; j++) {
+      const [dx, dy] = [((i + 0.5) / COUNTED - 0.5) * width, ((j + 0.5) / COUNTED - 0.5) * width];
+      if (squaredDistance(x + dx, y + dy) < GOAL_THRESHOLD) count++;
+    }
+  }
+  return count / COUNTED ** 2;
 }
 
 /** d2 of the nearest of the goals (+-5, 0), (0, +-5), by symmetry. */
@@ -106,11 +137,13 @@ export class MultiGoalOptimum {
   readonly discount = 0.99;
   private readonly grid: Float64Array;
   private readonly side: number;
+  private readonly resolution: Resolution;
   private readonly tables = new Map<string, Table>();
 
-  constructor(temperature: number) {
+  constructor(temperature: number, resolution = COARSE) {
     this.temperature = temperature;
-    const { value, side } = solve(temperature, this.discount);
+    this.resolution = resolution;
+    const { value, side } = solve(temperature, this.discount, resolution.perUnit);
     this.grid = value;
     this.side = side;
   }
@@ -156,11 +189,12 @@ export class MultiGoalOptimum {
   }
 
   private tabulate(state: readonly number[]): Table {
-    const width = 2 / ACTION_POINTS;
-    const values = Float64Array.from({ length: ACTION_POINTS ** 2 }, (_, n) =>
+    const { actionPoints } = this.resolution;
+    const width = 2 / actionPoints;
+    const values = Float64Array.from({ length: actionPoints ** 2 }, (_, n) =>
       this.qAt(state, [
-        (Math.floor(n / ACTION_POINTS) + 0.5) * width - 1,
-        ((n % ACTION_POINTS) + 0.5) * width - 1,
+        (Math.floor(n / actionPoints) + 0.5) * width - 1,
+        ((n % actionPoints) + 0.5) * width - 1,
       ]),
     );
     const top = values.reduce((most, q) => Math.max(most, q), -Infinity);
@@ -174,8 +208,9 @@ export class MultiGoalOptimum {
   /** Bilinear between the grid's states. */
   private interpolate(x: number, y: number): number {
     const { grid, side } = this;
-    const row = (x + POSITION_LIMIT) * PER_UNIT;
-    const column = (y + POSITION_LIMIT) * PER_UNIT;
+    const { perUnit } = this.resolution;
+    const row = (x + POSITION_LIMIT) * perUnit;
+    const column = (y + POSITION_LIMIT) * perUnit;
     const i = Math.min(Math.floor(row), side - 2);
     const j = Math.min(Math.floor(column), side - 2);
     const at = i * side + j;

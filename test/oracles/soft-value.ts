@@ -31,6 +31,16 @@ export function softValue(
   return temperature * (logSumExp(weights) - Math.log(weights.length));
 }
 
+/** Soft value of one state under a policy p that drew the actions (soft actor-critic): (1/n) sum_k [q_k - alpha log p_k]. */
+export function policyValue(
+  qValues: ArrayLike<number>,
+  logDensities: ArrayLike<number>,
+  temperature: number,
+): number {
+  const terms = Array.from(qValues, (q, k) => q - temperature * logDensities[k]!);
+  return terms.reduce((sum, term) => sum + term, 0) / terms.length;
+}
+
 /** y = rewardScale * reward + discount * (1 - terminated) * nextValue. Scalars; a time limit is not a termination. */
 export function tdTarget(transition: {
   reward: number;

@@ -31,7 +31,10 @@ function standInQ([sx, sy]: [number, number], x: number, y: number): number {
   return -30 * (x * x + y * y) + 10 * Math.log(terms.reduce((a, b) => a + b)) - 100;
 }
 
-/** Data with the shapes and sizes of a real run, from formulas: random walks to the goals, actions by rejection. */
+/**
+ * Data with the shapes and sizes of a real run, from formulas: random walks to the goals, actions by rejection. Only the
+ * learned row, as for tasks without an exact solution; `withExact` adds the other.
+ */
 export function exampleData(trajectories = 40, actions = 100): Figure1Data {
   const random = uniform(7);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random() * 0.999999)) * Math.cos(2 * Math.PI * random());
@@ -60,7 +63,6 @@ export function exampleData(trajectories = 40, actions = 100): Figure1Data {
     title: 'Soft Q-learning on the multi-goal plane (synthetic stand-in, not a run)',
     caption:
       'Example \u00b7 seed 7 \u00b7 \u03b1 = 10 \u00b7 random walks, actions by rejection from exp(Q / \u03b1)',
-    temperature: 10,
     world: {
       low: -7,
       high: 7,
@@ -76,14 +78,34 @@ export function exampleData(trajectories = 40, actions = 100): Figure1Data {
     },
     trajectories: walks,
     panels: states.map((state) => {
-      const values = grid(50, -1, 1, (x, y) => standInQ(state, x, y));
-      const peak = Math.max(...values);
+      const nats = grid(50, -1, 1, (x, y) => standInQ(state, x, y) / 10);
+      const peak = Math.max(...nats);
+      const value = Math.log((4 * nats.reduce((sum, one) => sum + Math.exp(one - peak), 0)) / 2500) + peak;
       const accepted: [number, number][] = [];
       while (accepted.length < actions) {
         const [x, y] = [2 * random() - 1, 2 * random() - 1];
-        if (random() < Math.exp((standInQ(state, x, y) - peak) / 10)) accepted.push([x, y]);
+        if (random() < Math.exp(standInQ(state, x, y) / 10 - peak)) accepted.push([x, y]);
       }
-      return { state, q: { size: 50, values }, actions: accepted };
+      const values = nats.map((one) => one - value);
+      return { state, learned: { logDensity: { size: 50, values }, actions: accepted } };
+    }),
+  };
+}
+
+/** `data` with an exact row: the learned one without its first action, and densities 0.5 nats higher. */
+export function withExact(data: Figure1Data): Figure1Data {
+  return {
+    ...data,
+    panels: data.panels.map((panel, k) => {
+      const { logDensity, actions } = panel.learned;
+      return {
+        ...panel,
+        exact: {
+          logDensity: { ...logDensity, values: logDensity.values.map((nats) => nats + 0.5) },
+          actions: actions.slice(1),
+          divergence: { nats: [0.2, -0.01, 16.86][k]!, lowerBound: k === 2 },
+        },
+      };
     }),
   };
 }

@@ -4,9 +4,16 @@ import { UsageError } from '../../src/gpu/errors.ts';
 import { padded } from '../../src/gpu/tensor.ts';
 import { latticePoints, Proposal, type ProposalKind } from '../../src/rl/proposal.ts';
 import { SamplingNetwork } from '../../src/rl/sampling-network.ts';
-import { mlpForward } from '../oracles/mlp.ts';
+import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
 import { Draws, normalPair, randomBits, uniform } from '../oracles/random.ts';
-import { latticeActions, latticeRoot, mixtureLogDensity, uniformLogDensity } from '../oracles/soft-value.ts';
+import {
+  latticeActions,
+  latticeRoot,
+  mixtureLogDensity,
+  POLICY_DENSITY_GUARDS,
+  policyLogDensity,
+  uniformLogDensity,
+} from '../oracles/soft-value.ts';
 import { kolmogorovSmirnov, uniformDistribution } from '../oracles/statistics.ts';
 import { expectClose, LINEAR_ALGEBRA, TRANSCENDENTAL } from '../support/compare.ts';
 import { useGpu } from '../support/gpu.ts';
@@ -93,7 +100,7 @@ describe('Proposal', () => {
 
   test('uniform-shared shares its set across the batch, the other kinds do not', async () => {
     const sizes = { members: 2, states: 3, particles: 8, observationSize: 1, actionSize: 2 };
-    for (const kind of ['uniform-shared', 'uniform', 'lattice', 'mixture'] as const) {
+    for (const kind of ['uniform-shared', 'uniform', 'lattice', 'mixture', 'policy-jacobian'] as const) {
       const { member } = await proposed(kind, sizes);
       const set = (m: number, state: number) => member(m).actions.slice(state * 8, (state + 1) * 8);
       if (kind === 'uniform-shared') expect(set(0, 1)).toEqual(set(0, 0));
@@ -104,18 +111,21 @@ describe('Proposal', () => {
     }
   });
 
-  test.each(['uniform', 'lattice', 'mixture'] as const)('%s stays in the box', async (kind) => {
-    const sizes = { members: 1, states: 300, particles: 16, observationSize: 2, actionSize: 2 };
-    const { actions, logDensity } = (await proposed(kind, sizes)).member(0);
-    expect(actions.flat().every((a) => a >= -1 && a <= 1)).toBe(true);
-    expect(logDensity.every(Number.isFinite)).toBe(true);
-    if (kind === 'mixture') return;
-    const count = actions.length;
-    const first = actions.map((row) => row[0]!);
-    expect(kolmogorovSmirnov(first, (t) => uniformDistribution(t, -1, 1))).toBeLessThan(
-      1.95 / Math.sqrt(count),
-    );
-  });
+  test.each(['uniform', 'lattice', 'mixture', 'policy-jacobian'] as const)(
+    '%s stays in the box',
+    async (kind) => {
+      const sizes = { members: 1, states: 300, particles: 16, observationSize: 2, actionSize: 2 };
+      const { actions, logDensity } = (await proposed(kind, sizes)).member(0);
+      expect(actions.flat().every((a) => a >= -1 && a <= 1)).toBe(true);
+      expect(logDensity.every(Number.isFinite)).toBe(true);
+      if (kind === 'mixture' || kind === 'policy-jacobian') return;
+      const count = actions.length;
+      const first = actions.map((row) => row[0]!);
+      expect(kolmogorovSmirnov(first, (t) => uniformDistribution(t, -1, 1))).toBeLessThan(
+        1.95 / Math.sqrt(count),
+      );
+    },
+  );
 
   test.each([1, 2, 3, 8])(
     'lattice is the R_A sequence with one shift per state, A = %i',
@@ -205,6 +215,32 @@ describe('Proposal', () => {
     expect(Math.max(...logDensity.map((value) => -value))).toBeLessThanOrEqual(
       (actionSize + 1) * Math.LN2 + TRANSCENDENTAL,
     );
+  });
+
+  test('policy-jacobian: actions of the policy under its own noise, and their density', async () => {
+    const sizes = { members: 2, states: 4, particles: 3, observationSize: 3, actionSize: 2 };
+    const { states, particles, observationSize, actionSize } = sizes;
+    const { member, policy } = await proposed('policy-jacobian', sizes);
+    for (let m = 0; m < sizes.members; m++) {
+      const { actions, logDensity, nextStates } = member(m);
+      const mlp = await oracleMlp(gpuOf(), policy.mlp, m);
+      const stream = STREAMS['STREAM_PROPOSAL_POLICY']!;
+      const noise = noiseRows(particles * states, actionSize, 5, stream, SEEDS[m]!);
+      for (let at = 0; at < states * particles; at++) {
+        const state = Math.floor(at / particles);
+        const xi = noise[(at % particles) * states + state]!;
+        const row = [...nextStates[state]!, ...xi];
+        const u = mlpForward(mlp, [row])[0]!;
+        const jacobian = u.map((_, d) => {
+          const unit = u.map((__, other) => Number(other === d));
+          return mlpBackward(mlp, [row], [unit]).inputGrad[0]!.slice(observationSize);
+        });
+        expectClose(actions[at]!, u.map(Math.tanh), NORMALS);
+        // The noise's own error (see NORMALS) enters the logarithm of a determinant that may be small.
+        const density = policyLogDensity(xi, u, jacobian, POLICY_DENSITY_GUARDS);
+        expect(Math.abs(logDensity[at]! - density)).toBeLessThan(20 * NORMALS);
+      }
+    }
   });
 
   test('mixture refuses an odd number of particles', async () => {

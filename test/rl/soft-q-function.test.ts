@@ -10,7 +10,7 @@ import { SamplingNetwork } from '../../src/rl/sampling-network.ts';
 import { SoftQFunction } from '../../src/rl/soft-q-function.ts';
 import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
 import { Draws } from '../oracles/random.ts';
-import { criticLoss, softValue, tdTarget, uniformLogDensity } from '../oracles/soft-value.ts';
+import { criticLoss, policyValue, softValue, tdTarget, uniformLogDensity } from '../oracles/soft-value.ts';
 import { expectClose, LINEAR_ALGEBRA, TRANSCENDENTAL } from '../support/compare.ts';
 import { unpadRows, useGpu, writeRows } from '../support/gpu.ts';
 import { oracleMlp, oracleParameters, randomiseParameters } from '../support/networks.ts';
@@ -28,8 +28,8 @@ const ESTIMATORS = constantsOf(shaderSource('rl/td_target.wgsl'));
 async function backedUp(
   q: number[][][],
   logDensity: number[][][],
-  alphas = ALPHAS,
   estimator: 'log-mean-exp' | 'mean' = 'log-mean-exp',
+  order: 'state-major' | 'particle-major' = 'state-major',
 ) {
   const gpu = gpuOf();
   const [members, states, particles] = [q.length, q[0]!.length, q[0]![0]!.length];
@@ -39,12 +39,17 @@ async function backedUp(
   const value = gpu.tensor('value', [members, states]);
   const target = gpu.tensor('target', [members, states]);
   const constants = { ESTIMATOR: constantFor(ESTIMATORS, estimator) };
+  const stateMajor = order === 'state-major';
+  const laidOut = (values: number[][][]) =>
+    values.flatMap((rows) =>
+      stateMajor ? rows.flat() : rows[0]!.flatMap((_, k) => rows.map((row) => row[k]!)),
+    );
   const dispatch = gpu.kernel('rl/td_target.wgsl', { constants }).bind(
     {
       // A NaN in the padding must not matter: only the first of four is the value.
-      q_values: gpu.tensorOf('q', Float32Array.from(q.flat(2).flatMap((one) => [one, NaN, NaN, NaN]))),
-      log_density: gpu.tensorOf('logq', Float32Array.from(logDensity.flat(2))),
-      temperature: gpu.tensorOf('alpha', Float32Array.from(alphas.slice(0, members))),
+      q_values: gpu.tensorOf('q', Float32Array.from(laidOut(q).flatMap((one) => [one, NaN, NaN, NaN]))),
+      log_density: gpu.tensorOf('logq', Float32Array.from(laidOut(logDensity))),
+      temperature: gpu.tensorOf('alpha', Float32Array.from(ALPHAS.slice(0, members))),
       reward: gpu.tensorOf('r', Float32Array.from(reward)),
       terminated: gpu.tensorOf('done', Float32Array.from(terminated)),
       value,
@@ -55,8 +60,8 @@ async function backedUp(
       params: {
         states,
         particles,
-        state_stride: particles,
-        particle_stride: 1,
+        state_stride: stateMajor ? particles : 1,
+        particle_stride: stateMajor ? 1 : states,
         discount: DISCOUNT,
         reward_scale: REWARD_SCALE,
       },
@@ -116,6 +121,32 @@ describe('soft value and target', () => {
       );
     }
   });
+
+  test.each(['state-major', 'particle-major'] as const)(
+    'of the policy that drew the actions: the mean of Q - alpha log q, %s',
+    async (order) => {
+      const draws = new Draws(13);
+      const [q, logDensity] = [table(draws, [3, 17, 6], 20), table(draws, [3, 17, 6], 2)];
+      const result = await backedUp(q, logDensity, 'mean', order);
+      const soft = await backedUp(q, logDensity, 'log-mean-exp', order);
+      for (let m = 0; m < 3; m++) {
+        const alpha = ALPHAS[m]! * REWARD_SCALE;
+        const values = q[m]!.map((row, s) => policyValue(row, logDensity[m]![s]!, alpha));
+        const { value, target, reward, terminated } = result(m);
+        expectClose(value, values, LINEAR_ALGEBRA);
+        const backup = { discount: DISCOUNT, rewardScale: REWARD_SCALE };
+        const targets = values.map((nextValue, s) =>
+          tdTarget({ reward: reward[s]!, terminated: terminated[s]!, nextValue, ...backup }),
+        );
+        expectClose(target, targets, LINEAR_ALGEBRA);
+        expectClose(
+          soft(m).value,
+          q[m]!.map((row, s) => softValue(row, logDensity[m]![s]!, alpha)),
+          TRANSCENDENTAL,
+        );
+      }
+    },
+  );
 
   test('is the integral alpha log of exp(Q / alpha) over the box, and not the maximum', async () => {
     // Two bumps of different height, as at the origin of the multi-goal task; critic units.

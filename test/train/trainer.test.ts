@@ -7,8 +7,10 @@ import type { MetricRow } from '../../src/train/metrics.ts';
 import { DivergenceError, METRICS_INTERVAL, Trainer } from '../../src/train/trainer.ts';
 import { GOAL_SPREAD } from '../oracles/multigoal-paper.ts';
 import { GOALS } from '../oracles/multigoal.ts';
+import { Draws } from '../oracles/random.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { useGpu } from '../support/gpu.ts';
+import { oracleCritic } from '../support/networks.ts';
 
 const gpuOf = useGpu();
 
@@ -129,6 +131,20 @@ describe('Trainer', () => {
     },
   );
 
+  test.each([
+    { algorithm: 'sac', mixtureComponents: 2, targetEntropy: 0.5 },
+    { algorithm: 'ddpg', preset: 'paper', updates: 2, warmupTransitions: 20 },
+  ])('%o trains without a fault, several to a submit', async (settings) => {
+    const before = gpuOf().submits;
+    const { trainer, rows } = await trainSmall(settings);
+    expect((await trainer.clock.read()).updates).toBe(trainer.config.updates);
+    expect(gpuOf().submits - before).toBeLessThan(6);
+    const { 'charts/temperature': alpha, 'losses/policy_entropy': entropy } = rows.at(-1)?.values ?? {};
+    if (trainer.config.targetEntropy === null) return;
+    expect(alpha).not.toBe(trainer.config.temperature);
+    expect(entropy).toSatisfy(Number.isFinite);
+  });
+
   test('metrics come one row every interval, with finite numbers under their names', async () => {
     const { rows } = await trainSmall();
     expect(rows.map(({ updates }) => updates)).toEqual([METRICS_INTERVAL, 2 * METRICS_INTERVAL]);
@@ -245,6 +261,20 @@ describe('Evaluator', () => {
     expect(reached.length).toBeLessThan(300);
     expect(evaluator.summarise(rollouts).success).toBeCloseTo(reached.length / 300, 12);
   });
+
+  test.each(['mean', 'min'] as const)(
+    'values are those of the %s of two critics, in raw reward',
+    async (ensemble) => {
+      const config = resolveConfig({ ...SMALL, critics: 2, ensemble });
+      const { algorithm, environment } = await Trainer.create(gpuOf(), config);
+      const evaluator = new Evaluator(gpuOf(), algorithm, environment, { rollouts: 1, seed: 0 });
+      const rows = new Draws(5).uniformRows(40, 4, -1, 1).map((row) => row.map(Math.fround));
+      const { softQ } = algorithm;
+      const critic = await oracleCritic(gpuOf(), softQ, softQ.mlp, 0);
+      const q = critic.values(rows).map((value) => value / 0.1);
+      expectClose(await evaluator.valuesAt(rows, 0.1), q, LINEAR_ALGEBRA);
+    },
+  );
 
   test('rolling out leaves the run as it was', async () => {
     const trainer = await Trainer.create(gpuOf(), resolveConfig(SMALL));

@@ -11,6 +11,7 @@ import {
   polyak,
 } from '../oracles/mlp.ts';
 import { stepState } from '../oracles/multigoal.ts';
+import { MultiGoalOptimum } from '../oracles/optimum.ts';
 import { Draws } from '../oracles/random.ts';
 import {
   POLICY_DENSITY_GUARDS,
@@ -104,6 +105,19 @@ export interface LatticeVectors {
   g: number;
   shift: Rows;
   actions: Particles;
+}
+
+/** One entry of `oracle.json`: V, H and Q (n) at states and actions (n, 2), in raw reward units and nats. */
+export interface OptimumVectors {
+  alpha: number;
+  gamma: number;
+  sigma: number;
+  states: Rows;
+  V: Row;
+  H: Row;
+  actions: Rows;
+  Q: Row;
+  unit: string;
 }
 
 /** Sizes and settings of one `sql_*.json`. */
@@ -411,7 +425,43 @@ export function latticeVectors(): LatticeVectors {
   return { g: latticeRoot(2), shift, actions: shift.map((row) => latticeActions(row, 11, 2)) };
 }
 
-/** Every file of this folder, by name. */
+/** Where the optimum is looked at: points of the grid below, so that nothing is interpolated but across a cell's side. */
+// prettier-ignore
+const OPTIMUM_POINTS: [Row, Row][] = [
+  [[0, 0], [0.5, -0.25]],
+  [[-1, -3], [0.125, -0.75]],
+  [[0.25, 0.5], [-0.875, 0.375]],
+  [[4.25, -0.75], [0.5, 0.25]], // a goal within a step, and on it
+  [[-3.75, 0.25], [-0.375, 0]], // short of one
+  [[3, -3], [0.25, 0.25]],
+  [[-6.5, 5], [0, -1]],
+  [[6.5, -6.5], [0.75, -0.5]], // against two walls
+  [[0.125, -6.25], [0, 1]], // beyond a goal
+];
+
+/**
+ * The exact optimum at points, by float64 value iteration on a grid of `perUnit` steps a unit. At the committed 64 it takes
+ * minutes; the error falls with the square of the step, from 0.005 raw reward units at 32.
+ */
+export function optimumVectors(perUnit = 64, actionPoints = 400): OptimumVectors[] {
+  return [6].map((alpha) => {
+    const optimum = new MultiGoalOptimum(alpha, { perUnit, actionPoints });
+    const states = OPTIMUM_POINTS.map(([state]) => state);
+    return {
+      alpha,
+      gamma: optimum.discount,
+      sigma: 0,
+      states,
+      V: states.map((state) => optimum.valueAt(state)),
+      H: states.map((state) => optimum.entropyAt(state)),
+      actions: OPTIMUM_POINTS.map(([, action]) => action),
+      Q: OPTIMUM_POINTS.map(([state, action]) => optimum.qAt(state, action)),
+      unit: 'raw reward; divide by alpha for nats',
+    };
+  });
+}
+
+/** Every file of this folder, by name, but `oracle.json`, which takes minutes. */
 export function buildVectors(): Record<string, SqlVectors | EnvVectors | LatticeVectors> {
   return {
     'sql_small.json': smallVectors(),

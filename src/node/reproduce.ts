@@ -1,0 +1,151 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import {
+  ARMS,
+  drawComparison,
+  gaussianFloor,
+  runArm,
+  summariseComparison,
+  TEMPERATURES,
+  type ComparisonRow,
+  type ComparisonSummary,
+} from '../experiments/reproduce-multigoal.ts';
+import { solveOptimum } from '../experiments/run-optimum.ts';
+import { UsageError } from '../gpu/errors.ts';
+import { DEFAULTS } from '../train/presets.ts';
+import type { AdapterChoice } from './adapter.ts';
+import { createDocument } from './document.ts';
+import { svgToPng } from './png.ts';
+import { table } from './table.ts';
+import { openGpu } from './train.ts';
+
+/** What to reproduce, on which seeds, and where the results are kept. */
+export interface ReproduceOptions {
+  readonly seeds: readonly number[];
+  readonly adapter: AdapterChoice;
+  /** JSON file of the runs; those already in it are not run again. */
+  readonly out: string;
+}
+
+interface Results {
+  readonly adapter: string;
+  /** KL of the best squashed Gaussian at (0, 0) and (2.5, 2.5), by temperature. */
+  readonly gaussianFloors: Readonly<Record<string, readonly [number, number]>>;
+  readonly rows: readonly ComparisonRow[];
+}
+
+/**
+ * Runs the paper's first comparison, arm by arm and seed by seed, and prints its table. Every finished run is on the disk
+ * at once: after an interrupt the same command goes on where it was.
+ * @throws UsageError if the file is not one of these results, or was made on another adapter.
+ */
+export async function reproduceMultigoal({ seeds, adapter: choice, out }: ReproduceOptions): Promise<void> {
+  const { gpu, name: adapter } = await openGpu(choice);
+  const before = await readResults(out);
+  if (before && before.adapter !== adapter) {
+    throw new UsageError(
+      `'${out}' has runs of another adapter (${before.adapter}), and this is ${adapter}: name another file with --out.`,
+    );
+  }
+  const rows = [...(before?.rows ?? [])];
+  const floors = new Map<number, readonly [number, number]>();
+  for (const temperature of TEMPERATURES) {
+    const optimum = await solveOptimum(gpu, DEFAULTS, temperature);
+    floors.set(temperature, gaussianFloor(optimum));
+    for (const arm of ARMS.filter(({ temperatures }) => temperatures.includes(temperature))) {
+      for (const seed of seeds) {
+        const done = (row: ComparisonRow) =>
+          row.arm === arm.name && row.temperature === temperature && row.seed === seed;
+        if (rows.some(done)) continue;
+        const begin = performance.now();
+        const row = await runArm(gpu, arm, optimum, seed);
+        rows.push(row);
+        await writeResults(out, { adapter, gaussianFloors: Object.fromEntries(floors), rows });
+        const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+        process.stderr.write(
+          `alpha ${temperature}, ${arm.label}, seed ${seed}: goals ` +
+            `${row.evaluation.outcomeShares.map((share) => share.toFixed(2)).join(' ')}, KL at (0, 0) ` +
+            `${row.truth.divergence[0]!.nats.toFixed(2)} (${seconds} s)\n`,
+        );
+      }
+    }
+  }
+  await writeResults(out, { adapter, gaussianFloors: Object.fromEntries(floors), rows });
+  const svg = drawComparison(rows, floors, adapter, createDocument());
+  const figure = out.replace(/(\.json)?$/, '');
+  await writeFile(`${figure}.svg`, svg);
+  await writeFile(`${figure}.png`, svgToPng(svg));
+  console.log(comparisonTable(summariseComparison(rows, floors), floors));
+  console.log(`figure: ${figure}.png`);
+}
+
+/** The comparison as a table, a block for each temperature with the best squashed Gaussian below it. */
+function comparisonTable(
+  summaries: readonly ComparisonSummary[],
+  floors: ReadonlyMap<number, readonly [number, number]>,
+): string {
+  const head = [
+    'alpha',
+    'learner',
+    'four goals',
+    'return',
+    '|Q - Q*|',
+    'energy d.',
+    'KL (0, 0)',
+    'KL (2.5, 2.5)',
+  ];
+  const kl = (value: number, bound: boolean) => `${bound ? '>= ' : ''}${value.toFixed(2)}`;
+  const rows = [...floors].flatMap(([temperature, [origin, diagonal]]) => [
+    ...summaries
+      .filter((one) => one.temperature === temperature)
+      .map((one) => [
+        String(temperature),
+        one.arm.label,
+        `${one.covering} of ${one.seeds}`,
+        one.meanReturn.toFixed(0),
+        one.criticError.toFixed(2),
+        one.energyDistance.toFixed(3),
+        kl(one.divergence[0], one.divergenceIsBound),
+        kl(one.divergence[1], one.divergenceIsBound),
+        `${one.belowFloor} of ${one.seeds}`,
+        one.gap.toFixed(2),
+      ]),
+    [
+      String(temperature),
+      'best squashed Gaussian',
+      '',
+      '',
+      '',
+      '',
+      kl(origin, false),
+      kl(diagonal, false),
+      '',
+      '',
+    ],
+  ]);
+  return table(rows, [...head, 'below it', 'gap']);
+}
+
+async function readResults(path: string): Promise<Results | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new UsageError(
+      `'${path}' cannot be read (${(error as Error).message}): name another file with --out.`,
+    );
+  }
+  try {
+    const results = JSON.parse(text) as Results;
+    if (Array.isArray(results.rows) && typeof results.adapter === 'string') return results;
+  } catch {
+    // Said below: what is no JSON is no results either.
+  }
+  throw new UsageError(`'${path}' does not hold results of this comparison: name another file with --out.`);
+}
+
+async function writeResults(path: string, results: Results): Promise<void> {
+  // Whole or not at all, so that an interrupt loses one run at most.
+  await writeFile(`${path}.tmp`, `${JSON.stringify(results, null, 1)}\n`);
+  await rename(`${path}.tmp`, path);
+}
