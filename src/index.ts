@@ -46,7 +46,7 @@ export {
   type ResamplingOptions,
 } from './rl/refined-policy.ts';
 export { SamplingNetwork, type SamplingNetworkSpec } from './rl/sampling-network.ts';
-export { SoftQFunction, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
+export { SoftQFunction, type Ensemble, type SoftQFunctionSpec } from './rl/soft-q-function.ts';
 export { Proposal, type ProposalKind } from './rl/proposal.ts';
 export {
   environmentNames,

@@ -1,5 +1,6 @@
-// m += (1-b1)(g - m), v += (1-b2)(g^2 - v), theta -= lr * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon):
+// m += (1-b1)(g - m), v += (1-b2)(g^2 - v), theta -= lr_n * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + epsilon):
 // Adam (Kingma and Ba 2015, epsilon outside the root), one invocation per parameter of each of R members.
+// lr_n = lr (1 - decay min(1, n / duration)) falls linearly with the n updates of the critic before this one.
 // g is the sum of the S partial gradients, added in order. parameters, mean, square (R, size); gradient (R, S, size).
 // A weight that stops being finite leaves the update's number in fault[fault_index] (the earliest one stays).
 // #import common/clock.wgsl
@@ -14,6 +15,8 @@ struct Params {
   log_beta1: f32,
   log_beta2: f32,
   epsilon: f32,
+  decay: f32, // the share of lr that is gone at the end; 0: lr_n = lr to the bit
+  duration: f32,
   fault_index: u32,
 }
 
@@ -51,7 +54,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let v = square[at] + params.one_minus_beta2 * (g * g - square[at]);
   let m_hat = m / one_minus_power(params.log_beta1, t);
   let v_hat = v / one_minus_power(params.log_beta2, t);
-  let theta = parameters[at] - learning_rate[member] * m_hat / (sqrt(v_hat) + params.epsilon);
+  let rate = learning_rate[member] * (1.0 - params.decay * min(1.0, f32(clock.updates) / params.duration));
+  let theta = parameters[at] - rate * m_hat / (sqrt(v_hat) + params.epsilon);
   mean[at] = m;
   square[at] = v;
   parameters[at] = theta;

@@ -9,7 +9,7 @@ import type { TargetNetwork } from '../nn/target-network.ts';
 import type { ActingContext, BehaviourPolicy, ExplorationOptions } from '../rl/behaviour-policy.ts';
 import type { Policy } from '../rl/policy.ts';
 import type { ReplayBuffer } from '../rl/replay-buffer.ts';
-import type { SoftQFunction } from '../rl/soft-q-function.ts';
+import type { Ensemble, SoftQFunction } from '../rl/soft-q-function.ts';
 import type { TemperatureOptions } from '../rl/temperature.ts';
 
 /** A scalar to report: the mean of `count` numbers of `tensor` per member, `stride` apart, from `first` on. */
@@ -42,8 +42,15 @@ export interface LearnerOptions extends TemperatureOptions, ExplorationOptions {
   /** Widths of the hidden layers of all networks. */
   readonly hidden: readonly number[];
   readonly activation: Activation;
+  /** n: critics of each member, and what Q is made of them. */
+  readonly critics: number;
+  readonly ensemble: Ensemble;
   readonly criticLearningRate: number;
   readonly policyLearningRate: number;
+  /** Share of both learning rates that is left after `updates` updates, falling linearly; 1 keeps them. */
+  readonly finalLearningRateShare: number;
+  /** Gradient steps of the whole run. */
+  readonly updates: number;
   /** Target network: tau of the way at every `targetInterval`-th update. */
   readonly targetTau: number;
   readonly targetInterval: number;
@@ -111,19 +118,23 @@ export interface LearnerParts {
 /** One update in the order of Algorithm 1, with Adam on both networks, and the state that it changes. */
 export function assemble(
   gpu: Gpu,
-  { clock, members }: Pick<LearnerContext, 'clock' | 'members'>,
+  { clock }: Pick<LearnerContext, 'clock'>,
   options: LearnerOptions,
   parts: LearnerParts,
 ): { readonly update: Algorithm['update']; readonly state: LearnerState } {
   const { faults, critic, actor, begin, end = [], temperature } = parts;
-  const rates = (rate: number) => new Array<number>(members).fill(rate);
+  const rates = ({ parameters }: TrainedNetwork, rate: number) =>
+    new Array<number>(parameters.members).fill(rate);
+  const decay = { finalShare: options.finalLearningRateShare, updates: options.updates };
   const criticAdam = new Adam(gpu, critic.parameters, critic.gradient, clock, faults, {
-    learningRate: rates(options.criticLearningRate),
+    learningRate: rates(critic, options.criticLearningRate),
     counts: 'updates',
+    decay,
   });
   const actorAdam = new Adam(gpu, actor.parameters, actor.gradient, clock, faults, {
-    learningRate: rates(options.policyLearningRate),
+    learningRate: rates(actor, options.policyLearningRate),
     counts: 'policyUpdates',
+    decay,
   });
   const targets = [critic, actor].flatMap(({ target }) => (target ? [target.update] : []));
   const middle =
@@ -207,11 +218,14 @@ export function criticMetrics(
 ): Metric[] {
   const { batchSize, rewardScale } = options;
   const perState = { first: 0, count: batchSize, stride: 1, memberStride: batchSize };
-  const q = { ...perState, stride: padded(1), memberStride: padded(1) * batchSize };
+  // Every critic of a member has a loss and a prediction of its own.
+  const count = critic.loss.size / temperature.size;
+  const loss = { ...perState, count, memberStride: count };
+  const q = { ...loss, stride: padded(1), memberStride: padded(1) * count };
   const raw = 1 / rewardScale;
   const one = { first: 0, count: 1, stride: 1, memberStride: 1, factor: 1 };
   return [
-    { name: 'losses/critic_loss', tensor: critic.loss, ...perState, factor: 1 },
+    { name: 'losses/critic_loss', tensor: critic.loss, ...loss, factor: 1 },
     { name: 'losses/q_values', tensor: critic.prediction, ...q, factor: raw },
     { name: 'losses/soft_value', tensor: critic.value, ...perState, factor: raw },
     { name: 'charts/temperature', tensor: temperature, ...one },

@@ -8,7 +8,7 @@ import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
 import { squash } from '../rl/policy.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
 import { SamplingNetwork } from '../rl/sampling-network.ts';
-import { SoftQFunction } from '../rl/soft-q-function.ts';
+import { POLICY_NETWORK, SoftQFunction } from '../rl/soft-q-function.ts';
 import { Temperature } from '../rl/temperature.ts';
 import {
   assemble,
@@ -55,7 +55,8 @@ export class Ddpg implements Algorithm {
     const widths = { observationSize, actionSize, hidden, activation, members };
     const targetUpdate = { tau: options.targetTau, interval: options.targetInterval };
     this.faults = new Faults(gpu, LEARNER_FAULTS);
-    this.softQ = new SoftQFunction(gpu, widths, targetUpdate, clock, this.faults);
+    const { critics, ensemble } = options;
+    this.softQ = new SoftQFunction(gpu, { ...widths, critics, ensemble }, targetUpdate, clock, this.faults);
     const map = { ...widths, latentSize: 0 };
     this.policy = new SamplingNetwork(gpu, map, clock, seeds);
     this.#policyTarget = new TargetNetwork(gpu, this.policy.mlp, clock, targetUpdate);
@@ -140,9 +141,8 @@ export class Ddpg implements Algorithm {
   }
 
   async initialise(seeds: readonly number[]): Promise<void> {
-    this.softQ.mlp.parameters.initialise(seeds, 0);
-    this.policy.mlp.parameters.initialise(seeds, 1);
-    await Promise.all([this.softQ.target.copy(), this.#policyTarget.copy()]);
+    this.policy.mlp.parameters.initialise(seeds, POLICY_NETWORK);
+    await Promise.all([this.softQ.initialise(seeds), this.#policyTarget.copy()]);
   }
 
   state(): Promise<NamedArray[]> {

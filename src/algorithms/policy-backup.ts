@@ -20,7 +20,7 @@ export interface PolicyBackup {
   readonly logDensity: Tensor;
 }
 
-/** The critic's gradient, and the quantities on the way: V(s') and losses (R, B), Q(s, a) (R, B, 4). */
+/** The critic's gradient, and the quantities on the way: V(s') (R, B), and of n critics losses (R n, B), Q(s, a) (R n, B, 4). */
 export interface CriticGradient {
   readonly program: Program;
   readonly gradient: ParameterGradient;
@@ -40,7 +40,7 @@ export function policyBackup(
   { softQ, batch, temperature, draw, particles, logDensity }: PolicyBackup,
 ): CriticGradient {
   const perState = (label: string) => gpu.tensor(label, [members, batchSize]);
-  const [value, tdTarget, loss] = [perState('softValue'), perState('tdTarget'), perState('criticLoss')];
+  const [value, tdTarget, loss] = [perState('softValue'), perState('tdTarget'), softQ.lossTensor(batch)];
   const rows = gpu.tensor('next.rows', [
     members,
     particles * batchSize,

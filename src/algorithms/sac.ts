@@ -1,13 +1,13 @@
 import { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { program, type Dispatch } from '../gpu/program.ts';
+import { program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { NamedArray } from '../nn/parameters.ts';
 import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
 import { GaussianPolicy } from '../rl/gaussian-policy.ts';
 import { squash } from '../rl/policy.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
-import { SoftQFunction } from '../rl/soft-q-function.ts';
+import { POLICY_NETWORK, SoftQFunction } from '../rl/soft-q-function.ts';
 import { Temperature } from '../rl/temperature.ts';
 import {
   assemble,
@@ -29,16 +29,12 @@ export interface SacOptions extends LearnerOptions {
   readonly valueParticles: number;
   /** Actions per state in the actor's gradient, a multiple of C. */
   readonly policyParticles: number;
-  /** Entropy in nats that the temperature is tuned to; null leaves alpha to its schedule. */
-  readonly targetEntropy: number | null;
-  /** Step of log alpha per nat. */
-  readonly temperatureLearningRate: number;
 }
 
 /**
- * Soft actor-critic (Haarnoja et al. 2018) with one critic, a baseline that shares every layer with soft Q-learning and
- * differs where the two do: the soft value is that of the policy at hand, E_pi[Q - alpha log pi], and the policy has a
- * density of a fixed form, so that its entropy is known and its reach limited.
+ * Soft actor-critic (Haarnoja et al. 2018), a baseline that shares every layer with soft Q-learning, its one critic or
+ * several too, and differs where the two do: the soft value is that of the policy at hand, E_pi[Q - alpha log pi], and the
+ * policy has a density of a fixed form, so that its entropy is known and its reach limited.
  */
 export class Sac implements Algorithm {
   readonly softQ: SoftQFunction;
@@ -64,7 +60,8 @@ export class Sac implements Algorithm {
     const widths = { observationSize, actionSize, hidden, activation, members };
     const targetUpdate = { tau: options.targetTau, interval: options.targetInterval };
     this.faults = new Faults(gpu, LEARNER_FAULTS);
-    this.softQ = new SoftQFunction(gpu, widths, targetUpdate, clock, this.faults);
+    const { critics, ensemble } = options;
+    this.softQ = new SoftQFunction(gpu, { ...widths, critics, ensemble }, targetUpdate, clock, this.faults);
     this.policy = new GaussianPolicy(gpu, { ...widths, components }, clock, seeds);
     const temperature = new Temperature(gpu, members, clock, options);
     this.temperature = temperature.tensor;
@@ -80,7 +77,7 @@ export class Sac implements Algorithm {
       critic: q,
       actor: policy,
       begin: [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)],
-      end: this.#tuneTemperature(actor.entropy),
+      end: temperature.tune(actor.entropy),
       temperature: this.temperature,
     });
     this.update = update;
@@ -141,31 +138,9 @@ export class Sac implements Algorithm {
     return { program: steps, gradient, entropy };
   }
 
-  /** Automatic temperature: log alpha descends H - target. */
-  #tuneTemperature(entropy: Tensor): Dispatch[] {
-    const { targetEntropy, temperatureLearningRate, batchSize } = this.#options;
-    if (targetEntropy === null) return [];
-    const { members } = this.#context;
-    return [
-      this.#gpu.kernel('rl/tune_temperature.wgsl').bind(
-        { entropy, temperature: this.temperature },
-        {
-          threads: [members],
-          params: {
-            members,
-            states: batchSize,
-            target_entropy: targetEntropy,
-            rate: temperatureLearningRate,
-          },
-        },
-      ),
-    ];
-  }
-
   async initialise(seeds: readonly number[]): Promise<void> {
-    this.softQ.mlp.parameters.initialise(seeds, 0);
-    this.policy.mlp.parameters.initialise(seeds, 1);
-    await this.softQ.target.copy();
+    this.policy.mlp.parameters.initialise(seeds, POLICY_NETWORK);
+    await this.softQ.initialise(seeds);
   }
 
   state(): Promise<NamedArray[]> {

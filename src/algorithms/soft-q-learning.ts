@@ -8,8 +8,8 @@ import { squash } from '../rl/policy.ts';
 import { Proposal, type ProposalKind } from '../rl/proposal.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
 import { SamplingNetwork } from '../rl/sampling-network.ts';
-import { SoftQFunction } from '../rl/soft-q-function.ts';
-import { Temperature } from '../rl/temperature.ts';
+import { POLICY_NETWORK, SoftQFunction } from '../rl/soft-q-function.ts';
+import { particleEntropy, Temperature } from '../rl/temperature.ts';
 import { Svgd, type BandwidthRule, type SteinKind } from '../svgd/svgd.ts';
 import {
   assemble,
@@ -70,7 +70,8 @@ export class SoftQLearning implements Algorithm {
     const widths = { observationSize, actionSize, hidden, activation, members };
     const targetUpdate = { tau: options.targetTau, interval: options.targetInterval };
     this.faults = new Faults(gpu, LEARNER_FAULTS);
-    this.softQ = new SoftQFunction(gpu, widths, targetUpdate, clock, this.faults);
+    const { critics, ensemble } = options;
+    this.softQ = new SoftQFunction(gpu, { ...widths, critics, ensemble }, targetUpdate, clock, this.faults);
     this.samplingNetwork = new SamplingNetwork(gpu, { ...widths, latentSize }, clock, seeds);
     this.svgd = new Svgd(gpu, {
       members,
@@ -89,16 +90,25 @@ export class SoftQLearning implements Algorithm {
     this.batch = context.replay.batch(batchSize);
 
     const perState = (label: string) => gpu.tensor(label, [members, batchSize]);
-    const critic = this.#criticGradient(perState('softValue'), perState('tdTarget'), perState('criticLoss'));
+    const critic = this.#criticGradient(perState('softValue'), perState('tdTarget'));
     const actor = this.#actorGradient();
     const q = { parameters: this.softQ.mlp.parameters, ...critic, target: this.softQ.target };
     const policy = { parameters: this.samplingNetwork.mlp.parameters, ...actor };
     const begin = [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)];
-    const learner = { faults: this.faults, critic: q, actor: policy, begin, temperature: this.temperature };
+    const tuning = options.targetEntropy === null ? undefined : this.#tuning(temperature, actor.preTanh);
+    const end = tuning?.steps ?? [];
+    const learner = {
+      faults: this.faults,
+      critic: q,
+      actor: policy,
+      begin,
+      end,
+      temperature: this.temperature,
+    };
     const { update, state } = assemble(gpu, context, options, learner);
     this.update = update;
     this.#state = state;
-    this.metrics = this.#metrics(critic);
+    this.metrics = [...this.#metrics(critic), ...(tuning?.metrics ?? [])];
   }
 
   /** The sampling network: what is learned besides Q. */
@@ -107,12 +117,13 @@ export class SoftQLearning implements Algorithm {
   }
 
   /** Eq. 10-11: regress Q(s, a) on r + gamma * soft value of s' under the target network. */
-  #criticGradient(value: Tensor, tdTarget: Tensor, loss: Tensor) {
+  #criticGradient(value: Tensor, tdTarget: Tensor) {
     const { softQ, batch, temperature } = this;
     const { discount, rewardScale } = this.#options;
     const proposal = this.#proposal(); //                                       a_k ~ q(.|s'), (B Kv, S + A) and log q
     const prediction = softQ.prediction(batch); //                              Q(s, a), (B, 1)
     const gradient = prediction.parameterGradient(); //                         dJ_Q / dtheta
+    const loss = softQ.lossTensor(batch); //                                    (n B) of n critics
     const steps = program('critic', [
       proposal.program,
       softQ.tdTarget(batch, proposal, { discount, rewardScale, temperature }, { value, tdTarget }), // V, y: (B)
@@ -163,7 +174,20 @@ export class SoftQLearning implements Algorithm {
       }),
       draw.pass.backward({ outputGrad, parameterGrad: gradient, ...rows }),
     ]);
-    return { program: steps, gradient };
+    return { program: steps, gradient, preTanh: draw.preTanh };
+  }
+
+  /** Automatic temperature: the entropy of the particles that both updates have just seen, and a step of log alpha. */
+  #tuning(temperature: Temperature, preTanh: Tensor) {
+    const { batchSize: states, fixedParticles: fixed, updatedParticles: updated } = this.#options;
+    const { members, actionSize } = this.#context;
+    const entropy = this.#gpu.tensor('policyEntropy', [members, states]);
+    const particles = { preTanh, states, fixed, updated, actionSize };
+    const perState = { first: 0, count: states, stride: 1, memberStride: states, factor: 1 };
+    return {
+      steps: [particleEntropy(this.#gpu, particles, entropy), ...temperature.tune(entropy)],
+      metrics: [{ name: 'losses/policy_entropy', tensor: entropy, ...perState }],
+    };
   }
 
   #proposal(): Proposal {
@@ -195,9 +219,8 @@ export class SoftQLearning implements Algorithm {
   }
 
   async initialise(seeds: readonly number[]): Promise<void> {
-    this.softQ.mlp.parameters.initialise(seeds, 0);
-    this.samplingNetwork.mlp.parameters.initialise(seeds, 1);
-    await this.softQ.target.copy();
+    this.samplingNetwork.mlp.parameters.initialise(seeds, POLICY_NETWORK);
+    await this.softQ.initialise(seeds);
   }
 
   state(): Promise<NamedArray[]> {

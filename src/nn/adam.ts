@@ -6,12 +6,22 @@ import type { Faults } from '../gpu/faults.ts';
 import type { ParameterGradient } from './mlp.ts';
 import type { Parameters } from './parameters.ts';
 
+/** A learning rate that falls linearly from its initial value to `finalShare` of it, and stays there. */
+export interface LearningRateDecay {
+  /** In (0, 1]; 1 leaves the rate constant. */
+  readonly finalShare: number;
+  /** Updates of the critic, counted by the clock whatever `counts` says, until the final rate is reached: 1 or more. */
+  readonly updates: number;
+}
+
 /** Settings of Adam; the defaults are those of Kingma and Ba (2015) and of the paper's code. */
 export interface AdamOptions {
   /** Step size of each member. */
   readonly learningRate: readonly number[];
   /** Which counter is Adam's t: a sampling network may start later than its critic. */
   readonly counts: 'updates' | 'policyUpdates';
+  /** A step size that falls; constant if left out. */
+  readonly decay?: LearningRateDecay;
   readonly beta1?: number;
   readonly beta2?: number;
   readonly epsilon?: number;
@@ -33,6 +43,7 @@ export class Adam {
     options: AdamOptions,
   ) {
     const { learningRate, counts, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+    const { finalShare, updates } = options.decay ?? { finalShare: 1, updates: 1 };
     const { name, size, members } = parameters;
     this.mean = parameters.sibling(`${name}.mean`);
     this.square = parameters.sibling(`${name}.square`);
@@ -57,6 +68,8 @@ export class Adam {
           log_beta1: Math.log(beta1),
           log_beta2: Math.log(beta2),
           epsilon,
+          decay: 1 - finalShare,
+          duration: updates,
           fault_index: faults.indexOf(name),
         },
         label: `${name}.adam`,

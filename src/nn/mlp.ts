@@ -1,8 +1,9 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
-import { padded, type Tensor } from '../gpu/tensor.ts';
+import { elementCount, padded, type Tensor } from '../gpu/tensor.ts';
 import { Parameters, type LayerLayout } from './parameters.ts';
+import { repeatMembers } from './repeat-members.ts';
 
 /** Activation of the hidden layers; the last layer is always linear. */
 export type Activation = 'relu' | 'tanh';
@@ -64,7 +65,7 @@ export class Mlp {
 
   /**
    * Buffers for `rows` rows at a time. `input`, (R, rows, padded input size) with zero padding, may be a tensor that
-   * another step writes.
+   * another step writes; one of (R / n, rows, padded input size) is copied for n consecutive members each.
    */
   pass(label: string, rows: number, input?: Tensor): MlpPass {
     return new MlpPass(this.#gpu, label, this, rows, input);
@@ -88,6 +89,8 @@ export class MlpPass {
   readonly #mlp: Mlp;
   /** Input of each layer, then the output of the last. */
   readonly #activations: readonly Tensor[];
+  /** Fills `input` for all members, where fewer are given. */
+  readonly #repeat: readonly Dispatch[];
   /** Gradients of the hidden activations, made when the first backward program is. */
   #grads: Tensor[] | undefined;
 
@@ -98,10 +101,11 @@ export class MlpPass {
     this.rows = rows;
     const { inputSize } = mlp.spec;
     const shape = [mlp.parameters.members, rows, padded(inputSize)];
-    this.input = input ?? gpu.tensor(`${label}.input`, shape);
-    if (this.input.size !== shape.reduce((product, length) => product * length)) {
-      throw new Error(`${label}: the input has ${this.input.size} numbers, not ${shape.join(' x ')}.`);
-    }
+    const given = input ?? gpu.tensor(`${label}.input`, shape);
+    const whole = given.size === elementCount(shape);
+    const repeated = whole ? undefined : repeatMembers(gpu, `${label}.copies`, given, shape);
+    this.input = repeated?.copies ?? given;
+    this.#repeat = repeated ? [repeated.dispatch] : [];
     this.#activations = [
       this.input,
       ...mlp.parameters.layers.map(({ outputSize }, i) => this.#rowsOf(`${label}.layer${i}`, outputSize)),
@@ -145,7 +149,7 @@ export class MlpPass {
         },
       );
     });
-    return program(`${this.#label}.forward`, steps);
+    return program(`${this.#label}.forward`, [...this.#repeat, ...steps]);
   }
 
   /** The gradients asked for, from an outside dL/dy, layer by layer from the last. */

@@ -53,12 +53,16 @@ export class Parameters {
     return this.#gpu.tensor(name, [this.members, this.size]);
   }
 
-  /** Xavier-uniform weights and zero biases (the released code's), drawn from each member's seed. */
-  initialise(seeds: readonly number[], network: number): void {
+  /**
+   * Xavier-uniform weights and zero biases (the released code's), drawn from each member's seed; `network` tells networks
+   * of one seed apart, one number for all members or one for each.
+   */
+  initialise(seeds: readonly number[], network: number | readonly number[]): void {
     const flat = new Float32Array(this.members * this.size);
     seeds.forEach((seed, member) => {
+      const of = typeof network === 'number' ? network : network[member]!;
       this.layers.forEach((layer, index) => {
-        const weights = xavierUniform(layer.inputSize, layer.outputSize, seed, network * 16 + index);
+        const weights = xavierUniform(layer.inputSize, layer.outputSize, seed, of * 16 + index);
         this.#scatter(flat, member * this.size + layer.weights, weights, layer.inputSize, layer.outputSize);
       });
     });

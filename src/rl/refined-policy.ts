@@ -152,7 +152,7 @@ export class ResampledPolicy implements Policy {
     const gpu = this.#gpu;
     const candidates = this.#candidates;
     const draws = states * particles;
-    const pass = softQ.mlp.pass(`${label}.candidates`, draws * candidates);
+    const q = softQ.values(`${label}.candidates`, draws * candidates);
     const preTanh = gpu.tensor(`${label}.preTanh`, [members, particles, states, padded(actionSize)]);
     const { clock, seeds } = { clock: source.clock.tensor, seeds: source.seeds };
     const rowStride = padded(observationSize + actionSize);
@@ -162,7 +162,7 @@ export class ResampledPolicy implements Policy {
         seeds,
         next_observation: observation,
         lattice: gpu.tensorOf(`${label}.lattice`, latticePoints(candidates, actionSize)),
-        rows: pass.input,
+        rows: q.stateAction,
         log_density: gpu.tensor(`${label}.logDensity`, [members, draws * candidates]),
       },
       {
@@ -181,7 +181,7 @@ export class ResampledPolicy implements Policy {
       },
     );
     const resample = gpu.kernel('rl/resample.wgsl').bind(
-      { clock, seeds, candidates: pass.input, q_values: pass.output, temperature, pre_tanh: preTanh },
+      { clock, seeds, candidates: q.stateAction, q_values: q.value, temperature, pre_tanh: preTanh },
       {
         threads: [draws, members],
         params: {
@@ -197,6 +197,6 @@ export class ResampledPolicy implements Policy {
         label: `${label}.resample`,
       },
     );
-    return { preTanh, program: program(label, [propose, pass.forward(), resample]) };
+    return { preTanh, program: program(label, [propose, q.program, resample]) };
   }
 }

@@ -5,6 +5,7 @@ import { program, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Mlp, type Activation, type MlpPass, type ParameterGradient } from '../nn/mlp.ts';
+import { repeatMembers } from '../nn/repeat-members.ts';
 import { TargetNetwork, type TargetUpdate } from '../nn/target-network.ts';
 import type { Batch } from './replay-buffer.ts';
 
@@ -15,7 +16,17 @@ export interface SoftQFunctionSpec {
   readonly hidden: readonly number[];
   readonly activation: Activation;
   readonly members: number;
+  /** n: networks that each member regresses on one target; 1 if left out. */
+  readonly critics?: number;
+  /** What Q is made of them wherever it is looked at; `mean` if left out. */
+  readonly ensemble?: Ensemble;
 }
+
+/**
+ * How several critics make one: `mean` averages their errors out, `min` takes the least at each state and action, against
+ * overestimation (clipped double Q-learning, Fujimoto et al. 2018).
+ */
+export type Ensemble = 'mean' | 'min';
 
 /** Units and discount of the soft Bellman backup. */
 export interface BackupOptions {
@@ -43,36 +54,65 @@ export interface NextActions {
 }
 
 const ESTIMATORS = constantsOf(shaderSource('rl/td_target.wgsl'));
+const ENSEMBLES = constantsOf(shaderSource('rl/combine_critics.wgsl'));
 
-/** dQ/da at some actions, and the program that computes it. */
-export interface ActionGradient {
+/** The number that tells the policy's initial weights from those of the first critic, 0, and of the others, above it. */
+export const POLICY_NETWORK = 1;
+
+/** Q at some rows, and the program that computes it. */
+export interface ActionValue {
   /** Critic rows [s, a] to fill, (R, rows, padded(S + A)). */
   readonly stateAction: Tensor;
   /** Q of those rows, (R, rows, 4), the value in the first of four. */
   readonly value: Tensor;
-  /** dQ/d[s, a], (R, rows, padded(S + A)); the action's part begins at observationSize. */
-  readonly gradient: Tensor;
   readonly program: Program;
 }
 
-/** The soft Q-function Q_theta(s, a) with its target network, and the pieces of both updates that it takes part in. */
+/** Q and dQ/da at some rows; the program computes both. */
+export interface ActionGradient extends ActionValue {
+  /** dQ/d[s, a], (R, rows, padded(S + A)); the action's part begins at observationSize. */
+  readonly gradient: Tensor;
+}
+
+/**
+ * The soft Q-function Q_theta(s, a) with its target network, and the pieces of both updates that it takes part in. It may
+ * be an ensemble of n critics: they are n consecutive members of `mlp`, and everything outside sees one Q.
+ */
 export class SoftQFunction {
   readonly spec: SoftQFunctionSpec;
+  /** Of R n members. */
   readonly mlp: Mlp;
   readonly target: TargetNetwork;
   readonly #gpu: Gpu;
   readonly #clock: Clock;
   readonly #faults: Faults;
+  readonly #critics: number;
 
   constructor(gpu: Gpu, spec: SoftQFunctionSpec, targetUpdate: TargetUpdate, clock: Clock, faults: Faults) {
     this.#gpu = gpu;
     this.#clock = clock;
     this.#faults = faults;
     this.spec = spec;
-    const { observationSize, actionSize, hidden, activation, members } = spec;
+    const { observationSize, actionSize, hidden, activation, members, critics = 1 } = spec;
+    this.#critics = critics;
     const sizes = { inputSize: observationSize + actionSize, hidden, outputSize: 1, activation };
-    this.mlp = new Mlp(gpu, 'q', sizes, members);
+    this.mlp = new Mlp(gpu, 'q', sizes, members * critics);
     this.target = new TargetNetwork(gpu, this.mlp, clock, targetUpdate);
+  }
+
+  /** Draws each member's critics, all different, from its seed; the target network begins equal. */
+  async initialise(seeds: readonly number[]): Promise<void> {
+    const critics = Array.from({ length: this.#critics }, (_, c) => c);
+    this.mlp.parameters.initialise(
+      seeds.flatMap((seed) => critics.map(() => seed)),
+      seeds.flatMap(() => critics.map((c) => (c === 0 ? 0 : POLICY_NETWORK + c))),
+    );
+    await this.target.copy();
+  }
+
+  /** Q at `rows` state-action rows with the online parameters. */
+  values(label: string, rows: number): ActionValue {
+    return this.#valuesOf(this.mlp, label, rows);
   }
 
   /** y = reward + discount * soft value of s' under the target network. Fills `value` and `tdTarget` (R, B). */
@@ -85,11 +125,11 @@ export class SoftQFunction {
     const rows = next.logDensity.size / this.spec.members;
     const particles = rows / batch.size;
     const stateMajor = next.order === 'state-major';
-    const pass = this.target.mlp.pass('q-target', rows, next.rows);
+    const nextQ = this.#valuesOf(this.target.mlp, 'q-target', rows, next.rows);
     const constants = { ESTIMATOR: constantFor(ESTIMATORS, backup.estimator ?? 'log-mean-exp') };
     const softValue = this.#gpu.kernel('rl/td_target.wgsl', { constants }).bind(
       {
-        q_values: pass.output,
+        q_values: nextQ.value,
         log_density: next.logDensity,
         temperature: backup.temperature,
         reward: batch.reward,
@@ -109,32 +149,43 @@ export class SoftQFunction {
         },
       },
     );
-    return program('tdTarget', [pass.forward(), softValue]);
+    return program('tdTarget', [nextQ.program, softValue]);
   }
 
-  /** The critic at work on the minibatch's own actions. */
+  /** The critics at work on the minibatch's own actions, (R n, B, 4). */
   prediction(batch: Batch): MlpPass {
     return this.mlp.pass('q', batch.size, batch.stateAction);
   }
 
-  /** Eq. 11: forward, mean of 1/2 (Q - y)^2, and back to the parameters. Fills `loss` (R, B). */
+  /** Room for the loss of every critic at every transition, (R n, B). */
+  lossTensor(batch: Batch): Tensor {
+    return this.#gpu.tensor('criticLoss', [this.mlp.parameters.members, batch.size]);
+  }
+
+  /** Eq. 11: forward, mean of 1/2 (Q - y)^2, and back to the parameters, every critic for itself. Fills `loss` (R n, B). */
   regress(prediction: MlpPass, tdTarget: Tensor, loss: Tensor, parameterGrad: ParameterGradient): Program {
     const outputGrad = prediction.gradTensor('outputGrad', 1);
+    const networks = this.mlp.parameters.members;
+    const repeated =
+      this.#critics === 1
+        ? undefined
+        : repeatMembers(this.#gpu, 'tdTarget.copies', tdTarget, [networks, prediction.rows]);
     const tdLoss = this.#gpu.kernel('rl/td_loss.wgsl').bind(
       {
         clock: this.#clock.tensor,
         prediction: prediction.output,
-        td_target: tdTarget,
+        td_target: repeated?.copies ?? tdTarget,
         dPrediction: outputGrad,
         loss,
         fault: this.#faults.tensor,
       },
       {
-        threads: [prediction.rows, this.spec.members],
+        threads: [prediction.rows, networks],
         params: { rows: prediction.rows, fault_index: this.#faults.indexOf('critic loss') },
       },
     );
     return program('regress', [
+      ...(repeated ? [repeated.dispatch] : []),
       prediction.forward(),
       tdLoss,
       prediction.backward({ outputGrad, parameterGrad }),
@@ -144,19 +195,50 @@ export class SoftQFunction {
   /** dQ/da at `rows` state-action rows, with the online parameters; parameters get no gradient. */
   actionGradient(rows: number): ActionGradient {
     const { members, observationSize, actionSize } = this.spec;
-    const pass = this.mlp.pass('q-actions', rows);
-    const ones = new Float32Array(members * rows * padded(1));
-    for (let row = 0; row < members * rows; row++) ones[row * padded(1)] = 1;
-    const outputGrad = this.#gpu.tensorOf('q-actions.ones', ones);
-    const gradient = pass.gradTensor('inputGrad', observationSize + actionSize);
-    return {
-      stateAction: pass.input,
-      value: pass.output,
-      gradient,
-      program: program('actionGradient', [
-        pass.forward(),
-        pass.backward({ outputGrad, inputGrad: gradient }),
-      ]),
-    };
+    const width = observationSize + actionSize;
+    const { pass, slopes, ...q } = this.#valuesOf(this.mlp, 'q-actions', rows);
+    const gradients = pass.gradTensor('inputGrad', width);
+    const back = pass.backward({ outputGrad: slopes ?? this.#ones(members * rows), inputGrad: gradients });
+    if (this.#critics === 1) {
+      return { ...q, gradient: gradients, program: program('actionGradient', [q.program, back]) };
+    }
+    const gradient = this.#gpu.tensor('q-actions.gradient', [members, rows, padded(width)]);
+    const length = gradient.size / members;
+    const sum = this.#gpu
+      .kernel('rl/sum_critics.wgsl')
+      .bind(
+        { parts: gradients, total: gradient },
+        { threads: [length, members], params: { length, critics: this.#critics } },
+      );
+    return { ...q, gradient, program: program('actionGradient', [q.program, back, sum]) };
+  }
+
+  /** Q of the critics of `mlp`, with the pass that it is made from and, of an ensemble, dQ/dQ_c (R n, rows, 4). */
+  #valuesOf(mlp: Mlp, label: string, rows: number, given?: Tensor) {
+    if (this.#critics === 1) {
+      const pass = mlp.pass(label, rows, given);
+      return { pass, stateAction: pass.input, value: pass.output, program: pass.forward() };
+    }
+    const { members, observationSize, actionSize, ensemble = 'mean' } = this.spec;
+    const width = padded(observationSize + actionSize);
+    const stateAction = given ?? this.#gpu.tensor(`${label}.input`, [members, rows, width]);
+    const pass = mlp.pass(label, rows, stateAction);
+    const value = this.#gpu.tensor(`${label}.value`, [members, rows, padded(1)]);
+    const slopes = pass.gradTensor('slopes', 1);
+    const constants = { ENSEMBLE: constantFor(ENSEMBLES, ensemble) };
+    const combine = this.#gpu
+      .kernel('rl/combine_critics.wgsl', { constants })
+      .bind(
+        { q_values: pass.output, value, dQ: slopes },
+        { threads: [rows, members], params: { rows, critics: this.#critics } },
+      );
+    return { pass, slopes, stateAction, value, program: program(label, [pass.forward(), combine]) };
+  }
+
+  /** dQ/dQ of `rows` rows, (rows, 4). */
+  #ones(rows: number): Tensor {
+    const ones = new Float32Array(rows * padded(1));
+    for (let row = 0; row < rows; row++) ones[row * padded(1)] = 1;
+    return this.#gpu.tensorOf('q-actions.ones', ones);
   }
 }

@@ -215,14 +215,14 @@ export class Evaluator {
       { observation, states: PROBE_ROWS, particles: 1, use: 'evaluation' },
       { clock: this.#clock, seeds },
     );
-    const critic = softQ.mlp.pass('probe.q', PROBE_ROWS);
+    const critic = softQ.values('probe.q', PROBE_ROWS);
     this.#probes = {
       observation,
       policy: draw.program,
       preTanh: draw.preTanh,
-      stateAction: critic.input,
-      critic: critic.forward(),
-      value: critic.output,
+      stateAction: critic.stateAction,
+      critic: critic.program,
+      value: critic.value,
     };
     return this.#probes;
   }

@@ -78,9 +78,23 @@ export const CONFIG_ENTRIES = {
     v.description('Widths of the hidden layers of both networks.'),
   ),
   activation: choice(['relu', 'tanh'], 'Activation of the hidden layers.'),
+  critics: v.pipe(
+    count(1, 'Soft Q-functions that learn from the same minibatches, each from its own initial weights.'),
+    v.maxValue(16, 'must be at most 16'),
+  ),
+  ensemble: choice(
+    ['mean', 'min'],
+    'What is made of several critics, in the target and for the policy: their mean or the least.',
+  ),
   latentSize: count(1, 'Numbers of noise xi that the sampling network gets per action.'),
   criticLearningRate: positive("Adam's step size for the soft Q-function."),
   policyLearningRate: positive("Adam's step size for the policy."),
+  finalLearningRateShare: v.pipe(
+    positive(
+      'Share of both step sizes that is left at the last update, falling linearly; 1 keeps them constant.',
+    ),
+    v.maxValue(1, 'must be at most 1'),
+  ),
   valueParticles: count(
     1,
     "Actions in the soft value: an importance sample (Kv, eq. 10), or the policy's own with sac.",
@@ -150,8 +164,8 @@ export const ALGORITHMS_OF: Readonly<Partial<Record<keyof Config, readonly Confi
   repulsion: ['soft-q'],
   mixtureComponents: ['sac'],
   policyParticles: ['sac'],
-  targetEntropy: ['sac'],
-  temperatureLearningRate: ['sac'],
+  targetEntropy: ['soft-q', 'sac'],
+  temperatureLearningRate: ['soft-q', 'sac'],
 };
 
 /** All of them together: nothing missing, nothing unknown. */

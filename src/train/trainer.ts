@@ -297,14 +297,21 @@ function iterationsPerSubmit(config: Config): number {
  * pass counts once for the inputs' gradient and once for the parameters'.
  */
 function rowsPerTransition(config: Config): number {
-  const { algorithm, valueParticles, fixedParticles: m, updatedParticles: k, policyParticles } = config;
+  const {
+    algorithm,
+    critics,
+    valueParticles,
+    fixedParticles: m,
+    updatedParticles: k,
+    policyParticles,
+  } = config;
   switch (algorithm) {
     case 'soft-q':
-      return valueParticles + 3 + (m + k) + 2 * k + 2 * m;
+      return critics * (valueParticles + 3 + 2 * m) + (m + k) + 2 * k;
     case 'sac':
-      return 1 + valueParticles + 3 + 3 + 2 * policyParticles;
+      return critics * (valueParticles + 3 + 2 * policyParticles) + 1 + 3;
     case 'ddpg':
-      return 2 + 3 + 3 + 2;
+      return critics * (1 + 3 + 2) + 1 + 3;
   }
 }
 

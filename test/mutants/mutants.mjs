@@ -89,8 +89,8 @@ export const MUTANTS = [
     name: 'actor-with-target-network',
     mistake: 'the actor climbs the delayed Q of the target network',
     file: 'src/rl/soft-q-function.ts',
-    find: "this.mlp.pass('q-actions', rows)",
-    replace: "this.target.mlp.pass('q-actions', rows)",
+    find: "this.#valuesOf(this.mlp, 'q-actions', rows)",
+    replace: "this.#valuesOf(this.target.mlp, 'q-actions', rows)",
     checks: [SOFT_Q, LEARNER],
   },
   {
@@ -148,8 +148,8 @@ export const MUTANTS = [
     name: 'target-with-online-network',
     mistake: 'the TD target is computed with the parameters that are being learned',
     file: 'src/rl/soft-q-function.ts',
-    find: "this.target.mlp.pass('q-target'",
-    replace: "this.mlp.pass('q-target'",
+    find: "this.#valuesOf(this.target.mlp, 'q-target'",
+    replace: "this.#valuesOf(this.mlp, 'q-target'",
     checks: [SOFT_Q],
   },
   {

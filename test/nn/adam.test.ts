@@ -122,6 +122,25 @@ describe('Adam', () => {
     expectState((await read())[0]!, reference);
   });
 
+  test.each([
+    { n: 0, share: 1 },
+    { n: 5, share: 0.625 },
+    { n: 10, share: 0.25 },
+    { n: 1000, share: 0.25 },
+  ])('a falling rate is $share of itself after $n updates of 10, whatever t counts', async ({ n, share }) => {
+    const decay = { finalShare: 0.25, updates: 10 };
+    const { gpu, gradient, clock, adam, draw, read } = adamOf(2, 1, { counts: 'policyUpdates', decay });
+    const { flat, sums } = draw(new Draws(5), 1);
+    const before = await read();
+    clock.write({ updates: n, policyUpdates: 3 });
+    gpu.write(gradient.tensor, flat);
+    await gpu.run(program('step', [adam.step]));
+    (await read()).forEach((state, m) => {
+      const learningRate = share * LEARNING_RATES[m]!;
+      expectState(state, adamStep({ ...before[m]!, t: 3 }, sums[m]!, { learningRate }));
+    });
+  });
+
   test('the padding stays zero', async () => {
     const { gpu, gradient, adam, draw, mlp } = adamOf(2, 2);
     randomiseParameters(gpu, mlp, 1);

@@ -255,7 +255,10 @@ describe('bad input is one sentence and exit code 2', () => {
       'train multigoal --algorithm ddpg --fixed-particles 4',
       /--fixed-particles does nothing with --algorithm ddpg/,
     ],
-    ['train multigoal --target-entropy 0', /--target-entropy does nothing with --algorithm soft-q/],
+    [
+      'train multigoal --algorithm ddpg --target-entropy 0',
+      /--target-entropy does nothing with --algorithm ddpg/,
+    ],
     [
       'train multigoal --algorithm sac --mixture-components 3',
       /--policy-particles must be a multiple of --mixture-components/,

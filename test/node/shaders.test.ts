@@ -350,6 +350,9 @@ function configurations() {
     { ...sizes, algorithm: 'ddpg' },
     { ...sizes, algorithm: 'sac', targetEntropy: 0.5 },
     { ...sizes, algorithm: 'sac', mixtureComponents: 4 },
+    { ...small, targetEntropy: 0.5 },
+    { ...small, critics: 2 },
+    { ...small, critics: 2, ensemble: 'min' },
   ];
   // An environment and the learner's kernels do not depend on each other.
   const environmentsOnly = others.map((environment) => ({ ...small, environment }));

@@ -63,6 +63,21 @@ export function criticLoss(
   return { loss, valueGrad: errors.map((error) => error / errors.length) };
 }
 
+/**
+ * Q of n critics at one state and action taken as one, and dQ/dQ_c: their mean, or the least of them (the first, if several
+ * are). `q` is (n).
+ */
+export function combinedCritics(
+  ensemble: 'mean' | 'min',
+  q: readonly number[],
+): { value: number; slopes: number[] } {
+  const sorted = [...q].sort((left, right) => left - right);
+  const least = q.indexOf(sorted[0]!);
+  return ensemble === 'mean'
+    ? { value: sorted.reduce((sum, one) => sum + one, 0) / q.length, slopes: q.map(() => 1 / q.length) }
+    : { value: q[least]!, slopes: q.map((_, c) => (c === least ? 1 : 0)) };
+}
+
 /** The real root g > 1 of g^(A+1) = g + 1, by bisection: golden ratio for A = 1, plastic number for A = 2. */
 export function latticeRoot(actionSize: number): number {
   let low = 1;

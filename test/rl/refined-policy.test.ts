@@ -4,15 +4,14 @@ import { Faults } from '../../src/gpu/faults.ts';
 import { program } from '../../src/gpu/program.ts';
 import type { NoiseUse, Policy } from '../../src/rl/policy.ts';
 import { LangevinPolicy, refinedPolicy, ResampledPolicy } from '../../src/rl/refined-policy.ts';
-import { SoftQFunction } from '../../src/rl/soft-q-function.ts';
-import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
+import { SoftQFunction, type Ensemble } from '../../src/rl/soft-q-function.ts';
 import { Draws, normalPair, randomBits, uniform } from '../oracles/random.ts';
 import { distributionOf, langevinStep, resampledIndex } from '../oracles/refinement.ts';
 import { latticeActions } from '../oracles/soft-value.ts';
 import { kolmogorovSmirnov } from '../oracles/statistics.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { padRows, unpadRows, useGpu } from '../support/gpu.ts';
-import { NORMALS, oracleMlp, randomiseParameters, STREAMS } from '../support/networks.ts';
+import { NORMALS, oracleCritic, randomiseParameters, STREAMS } from '../support/networks.ts';
 
 const gpuOf = useGpu();
 const SEEDS = [5, 77];
@@ -25,15 +24,19 @@ interface Sizes {
   readonly members: number;
   readonly observationSize: number;
   readonly actionSize: number;
+  readonly critics?: number;
+  readonly ensemble?: Ensemble;
 }
 
 /** A random critic with a temperature for each member, in raw reward units. */
-function criticOf({ members, observationSize, actionSize }: Sizes, alphas = [10, 4]) {
+function criticOf(sizes: Sizes, alphas = [10, 4]) {
+  const { members, observationSize, actionSize, critics = 1, ensemble = 'mean' } = sizes;
   const gpu = gpuOf();
   const clock = new Clock(gpu);
   clock.write({ iteration: ITERATION, updates: UPDATES });
   const seeds = gpu.tensorOf('seeds', Uint32Array.from(SEEDS.slice(0, members)));
-  const spec = { observationSize, actionSize, hidden: [9, 6], activation: 'tanh' as const, members };
+  const networks = { hidden: [9, 6], activation: 'tanh' as const, critics, ensemble };
+  const spec = { observationSize, actionSize, members, ...networks };
   const softQ = new SoftQFunction(
     gpu,
     spec,
@@ -85,6 +88,17 @@ describe('LangevinPolicy', () => {
     { members: 1, states: 1, particles: 1, observationSize: 1, actionSize: 1, steps: 1, use: 'act' },
     { members: 2, states: 5, particles: 7, observationSize: 2, actionSize: 2, steps: 1, use: 'evaluation' },
     { members: 2, states: 3, particles: 30, observationSize: 3, actionSize: 5, steps: 3, use: 'particles' },
+    {
+      members: 2,
+      states: 3,
+      particles: 4,
+      observationSize: 2,
+      actionSize: 2,
+      steps: 2,
+      use: 'evaluation',
+      critics: 2,
+      ensemble: 'min',
+    },
   ] as const)('takes the steps of float64: A $actionSize, $steps steps, $use', async (one) => {
     const { members, states, particles, observationSize, actionSize, steps, use } = one;
     const { gpu, density, source, alpha } = criticOf(one);
@@ -101,22 +115,18 @@ describe('LangevinPolicy', () => {
     const counter = use === 'particles' ? UPDATES : ITERATION;
     const stream = `STREAM_${use.toUpperCase()}`;
     for (let m = 0; m < members; m++) {
-      const mlp = await oracleMlp(gpu, density.softQ.mlp, m);
+      const critic = await oracleCritic(gpu, density.softQ, density.softQ.mlp, m);
       let u: number[][] = start[m]!;
       for (let step = 0; step < steps; step++) {
         const seed = seedOf(SEEDS[m]!, stream, step);
         const rows = u.map((row, r) => [...observation.rows[m]![r % states]!, ...row.map(Math.tanh)]);
-        const { inputGrad } = mlpBackward(
-          mlp,
-          rows,
-          rows.map(() => [1 / alpha(m)]),
-        );
+        const scores = critic.slopes(rows).map((row) => row.map((slope) => slope / alpha(m)));
         u = u.map((row, r) => {
           const xi = row.map((_, d) => {
             const bits = randomBits(r * actionSize + d, counter, REFINEMENT, seed);
             return normalPair(bits[0], bits[1])[0];
           });
-          return langevinStep(row, inputGrad[r]!.slice(observationSize), xi, eps);
+          return langevinStep(row, scores[r]!.slice(observationSize), xi, eps);
         });
       }
       // The noise is sqrt(2 eps) of a normal number, and no largest u is below 1.
@@ -133,10 +143,10 @@ describe('LangevinPolicy', () => {
     const policy = new LangevinPolicy(gpu, anywhere, density, { steps: 200, stepSize: 0.01 });
     const result = await drawn(policy, observation, particles, 'evaluation');
     for (let m = 0; m < 2; m++) {
-      const mlp = await oracleMlp(gpu, density.softQ.mlp, m);
+      const critic = await oracleCritic(gpu, density.softQ, density.softQ.mlp, m);
       observation.rows[m]!.forEach((state, s) => {
         const sample = result[m]!.filter((_, r) => r % 2 === s).map(([u]) => Math.tanh(u!));
-        const exact = distributionOf((a) => mlpForward(mlp, [[...state, a]])[0]![0]! / alpha(m));
+        const exact = distributionOf((a) => critic.values([[...state, a]])[0]! / alpha(m));
         // The law of 0.1 % at 2000 draws, and 0.01 for the steps, which nothing adjusts.
         const limit = 1.95 / Math.sqrt(particles) + 0.01;
         expect(kolmogorovSmirnov(sample, exact)).toBeLessThan(limit);
@@ -178,26 +188,34 @@ describe('ResampledPolicy', () => {
       candidates: 8,
       alphas: [1e-3, 0.01],
     },
-  ])('draws the candidates of float64: A $actionSize, C $candidates, alpha $alphas', async (one) => {
+    {
+      members: 2,
+      states: 5,
+      particles: 3,
+      observationSize: 2,
+      actionSize: 2,
+      candidates: 16,
+      alphas: [3, 2],
+      critics: 2,
+      ensemble: 'min',
+    },
+  ] as const)('draws the candidates of float64: A $actionSize, C $candidates, alpha $alphas', async (one) => {
     const { members, states, particles, actionSize, candidates } = one;
-    const { gpu, density, source, alpha } = criticOf(one, one.alphas);
+    const { gpu, density, source, alpha } = criticOf(one, [...one.alphas]);
     const observation = statesOf(one, states);
     const policy = new ResampledPolicy(gpu, density, { candidates }, source);
     const result = await drawn(policy, observation, particles, 'act');
     const stream = STREAMS['STREAM_ACT']!;
     for (let m = 0; m < members; m++) {
-      const mlp = await oracleMlp(gpu, density.softQ.mlp, m);
+      const critic = await oracleCritic(gpu, density.softQ, density.softQ.mlp, m);
       const choice = seedOf(SEEDS[m]!, 'STREAM_ACT', 0);
       const reference = result[m]!.map((_, r) => {
         const shift = Array.from({ length: actionSize }, (__, d) =>
           uniform(randomBits(r * actionSize + d, ITERATION, stream, SEEDS[m]!)[0]),
         );
         const actions = latticeActions(shift, candidates, actionSize);
-        const q = mlpForward(
-          mlp,
-          actions.map((action) => [...observation.rows[m]![r % states]!, ...action]),
-        );
-        const nats = q.map(([value]) => value! / alpha(m));
+        const rows = actions.map((action) => [...observation.rows[m]![r % states]!, ...action]);
+        const nats = critic.values(rows).map((q) => q / alpha(m));
         return actions[resampledIndex(nats, uniform(randomBits(r, ITERATION, REFINEMENT, choice)[0]))]!;
       });
       const actions = result[m]!.flat().map(Math.tanh);
@@ -215,10 +233,10 @@ describe('ResampledPolicy', () => {
       const policy = new ResampledPolicy(gpu, density, { candidates }, source);
       const result = await drawn(policy, observation, particles, 'act');
       for (let m = 0; m < 2; m++) {
-        const mlp = await oracleMlp(gpu, density.softQ.mlp, m);
+        const critic = await oracleCritic(gpu, density.softQ, density.softQ.mlp, m);
         observation.rows[m]!.forEach((state, s) => {
           const sample = result[m]!.filter((_, r) => r % 2 === s).map(([u]) => Math.tanh(u!));
-          const exact = distributionOf((a) => mlpForward(mlp, [[...state, a]])[0]![0]! / alpha(m));
+          const exact = distributionOf((a) => critic.values([[...state, a]])[0]! / alpha(m));
           const law = candidates === 1 ? (t: number) => (t + 1) / 2 : exact;
           expect(kolmogorovSmirnov(sample, law)).toBeLessThan(limit);
         });

@@ -11,25 +11,32 @@ import type { Tensor } from '../../src/gpu/tensor.ts';
 import type { Mlp } from '../../src/nn/mlp.ts';
 import type { Batch } from '../../src/rl/replay-buffer.ts';
 import { recordSize, ReplayBuffer } from '../../src/rl/replay-buffer.ts';
+import type { OracleCritic } from '../oracles/critic.ts';
 import { adamStart, adamStep, mlpBackward, mlpForward, polyak, type OracleMlp } from '../oracles/mlp.ts';
 import { Draws } from '../oracles/random.ts';
 import { criticLoss, tdTarget } from '../oracles/soft-value.ts';
 import { expectClose, LINEAR_ALGEBRA, TRANSCENDENTAL } from './compare.ts';
 import { unpadRows } from './gpu.ts';
-import { oracleMlp, oracleParameters, randomiseParameters } from './networks.ts';
+import { oracleCritic, oracleMlp, oracleParameters, randomiseParameters } from './networks.ts';
 
 /** Small in every direction, and no two sizes alike. */
 export const LEARNER: LearnerOptions = {
   temperature: 5,
   finalTemperature: 5,
   temperatureUpdates: 1,
+  targetEntropy: null,
+  temperatureLearningRate: 0.3,
   rewardScale: 0.125,
   discount: 0.95,
   batchSize: 5,
   hidden: [6, 6],
   activation: 'relu',
+  critics: 1,
+  ensemble: 'mean',
   criticLearningRate: 0.2,
   policyLearningRate: 0.05,
+  finalLearningRateShare: 1,
+  updates: 100,
   targetTau: 0.1,
   targetInterval: 1,
   updateOrder: 'simultaneous',
@@ -59,8 +66,6 @@ export const SAC: SacOptions = {
   components: 2,
   valueParticles: 7,
   policyParticles: 4,
-  targetEntropy: null,
-  temperatureLearningRate: 0.3,
 };
 
 const SIZES = { observationSize: 2, actionSize: 2 };
@@ -140,25 +145,25 @@ export async function statesOf(
   return Array.from({ length: flat.length / s }, (_, b) => flat.slice(b * s, (b + 1) * s));
 }
 
-/** One member's gradient of a network, its partial sums added up, in the oracle's order. */
+/** The gradient of one of a network's members, its partial sums added up, in the oracle's order. */
 async function summed(
-  one: LearnerUnderTest<Algorithm>,
+  { gpu, tensor }: LearnerUnderTest<Algorithm>,
   label: string,
   { parameters }: Mlp,
   member: number,
 ): Promise<number[]> {
-  const gradient = one.tensor(label);
-  const size = gradient.shape.at(-1)!;
+  const gradient = tensor(label);
+  const [length, size] = [gradient.size / parameters.members, gradient.shape.at(-1)!];
   const flat = new Float32Array(parameters.members * size);
-  const partial = await numbersOf(one, gradient, member);
+  const partial = (await gpu.read(gradient)).subarray(member * length, (member + 1) * length);
   partial.forEach((value, i) => (flat[member * size + (i % size)]! += value));
   return oracleParameters(parameters, flat, member);
 }
 
 /** A learner's networks in float64; `actorTarget` where the policy has a target. */
 export interface OracleNetworks {
-  readonly critic: OracleMlp;
-  readonly target: OracleMlp;
+  readonly critic: OracleCritic;
+  readonly target: OracleCritic;
   readonly actor: OracleMlp;
   readonly actorTarget?: OracleMlp;
 }
@@ -188,11 +193,11 @@ export async function networksOf<L extends Algorithm>(
   actor: Mlp,
   member: number,
 ): Promise<OracleNetworks> {
-  const { mlp, target } = learner.softQ;
+  const { softQ } = learner;
   const followed = tensor('policy-target') as Tensor | undefined;
   return {
-    critic: await oracleMlp(gpu, mlp, member),
-    target: await oracleMlp(gpu, target.mlp, member),
+    critic: await oracleCritic(gpu, softQ, softQ.mlp, member),
+    target: await oracleCritic(gpu, softQ, softQ.target.mlp, member),
     actor: await oracleMlp(gpu, actor, member),
     ...(followed && { actorTarget: await oracleMlp(gpu, actor, member, followed) }),
   };
@@ -216,21 +221,26 @@ export async function expectUpdates<L extends Algorithm & { readonly batch: Batc
   fillRing(one);
   const all = () => Promise.all(Array.from({ length: members }, (_, m) => networksOf(one, actorMlp, m)));
   let before = await all();
-  let adams = before.map(
-    ({ critic, actor }) => [adamStart(critic.parameters), adamStart(actor.parameters)] as const,
-  );
+  const starts = ({ critic, actor }: OracleNetworks) =>
+    [critic.networks.map(({ parameters }) => adamStart(parameters)), adamStart(actor.parameters)] as const;
+  let adams = before.map(starts);
   for (let update = 0; update < 2; update++) {
     await gpu.run(learner.update.both, program('tick', [clock.tick({ updates: 1, policyUpdates: 1 })]));
     const after = await all();
     const moves = [];
     for (const [m, then] of before.entries()) {
       const now = after[m]!;
-      const critic = await criticReference(one, reference, m, then);
-      const criticGrad = await summed(one, 'q.parameterGrad', learner.softQ.mlp, m);
-      expectClose(criticGrad, critic.gradient, TRANSCENDENTAL);
+      const criticGrads: number[][] = [];
       const losses = await numbersOf(one, one.tensor('criticLoss'), m);
-      const loss = losses.reduce((sum, value) => sum + value, 0) / options.batchSize;
-      expectClose([loss], [critic.loss], TRANSCENDENTAL);
+      const critics = await criticReferences(one, reference, m, then);
+      for (const [c, { gradient, loss }] of critics.entries()) {
+        const id = m * critics.length + c;
+        criticGrads.push(await summed(one, 'q.parameterGrad', learner.softQ.mlp, id));
+        expectClose(criticGrads[c]!, gradient, TRANSCENDENTAL);
+        const mine = losses.slice(c * options.batchSize, (c + 1) * options.batchSize);
+        const mean = mine.reduce((sum, value) => sum + value, 0) / options.batchSize;
+        expectClose([mean], [loss], TRANSCENDENTAL);
+      }
 
       const [seen, other] = options.updateOrder === 'simultaneous' ? [then, now] : [now, then];
       const actorGrad = await summed(one, 'particles.parameterGrad', actorMlp, m);
@@ -239,22 +249,25 @@ export async function expectUpdates<L extends Algorithm & { readonly batch: Batc
       expectClose(actorGrad, await gradientAt(seen), TRANSCENDENTAL);
       const wrong = await gradientAt(other);
       const gap = Math.max(...wrong.map((value, i) => Math.abs(value - actorGrad[i]!)));
-      expect(gap / Math.max(...wrong.map(Math.abs))).toBeGreaterThan(0.01);
+      expect(gap / Math.max(...wrong.map(Math.abs))).toBeGreaterThan(50 * TRANSCENDENTAL);
 
       // Adam gets the GPU's own gradient: its first steps are signs, which rounding turns where a slope is zero.
       const [q, policy] = adams[m]!;
       const moved = [
-        adamStep(q, criticGrad, { learningRate: options.criticLearningRate }),
+        criticGrads.map((grad, c) => adamStep(q[c]!, grad, { learningRate: options.criticLearningRate })),
         adamStep(policy, actorGrad, { learningRate: options.policyLearningRate }),
       ] as const;
       moves.push(moved);
-      expectClose(now.critic.parameters, moved[0].theta, LINEAR_ALGEBRA);
       expectClose(now.actor.parameters, moved[1].theta, LINEAR_ALGEBRA);
       const follow = (target: OracleMlp, online: ArrayLike<number>) =>
         (update + 1) % options.targetInterval === 0
           ? polyak(target.parameters, online, options.targetTau)
           : target.parameters;
-      expectClose(now.target.parameters, follow(then.target, moved[0].theta), LINEAR_ALGEBRA);
+      for (const [c, { theta }] of moved[0].entries()) {
+        expectClose(now.critic.networks[c]!.parameters, theta, LINEAR_ALGEBRA);
+        const target = follow(then.target.networks[c]!, theta);
+        expectClose(now.target.networks[c]!.parameters, target, LINEAR_ALGEBRA);
+      }
       if (then.actorTarget) {
         expectClose(now.actorTarget!.parameters, follow(then.actorTarget, moved[1].theta), LINEAR_ALGEBRA);
       }
@@ -265,8 +278,8 @@ export async function expectUpdates<L extends Algorithm & { readonly batch: Batc
   expect(learner.faults.first(await gpu.read({ ...learner.faults.tensor, type: 'u32' }))).toBeUndefined();
 }
 
-/** J_Q = mean of 1/2 (Q(s, a) - r - gamma V(s'))^2 over the minibatch that the GPU drew, and its gradient. */
-async function criticReference<L extends Algorithm & { readonly batch: Batch }>(
+/** J_Q = mean of 1/2 (Q(s, a) - r - gamma V(s'))^2 over the minibatch that the GPU drew, and its gradient, of each critic. */
+async function criticReferences<L extends Algorithm & { readonly batch: Batch }>(
   one: LearnerUnderTest<L>,
   { options, nextValues }: UpdateReference<L>,
   member: number,
@@ -283,9 +296,11 @@ async function criticReference<L extends Algorithm & { readonly batch: Batch }>(
     tdTarget({ reward: reward[b]!, terminated: terminated[b]!, nextValue, discount, rewardScale }),
   );
   const x = await rowsOf(one, batch.stateAction, member, 4);
-  const { loss, valueGrad } = criticLoss(mlpForward(networks.critic, x).flat(), y);
-  const outputGrad = valueGrad.map((value) => [value]);
-  return { loss, gradient: mlpBackward(networks.critic, x, outputGrad).parameterGrad };
+  return networks.critic.networks.map((network) => {
+    const { loss, valueGrad } = criticLoss(mlpForward(network, x).flat(), y);
+    const outputGrad = valueGrad.map((value) => [value]);
+    return { loss, gradient: mlpBackward(network, x, outputGrad).parameterGrad };
+  });
 }
 
 /** Trains from scratch through all phases: random acting, the critic alone, then both with the policy acting. */

@@ -3,6 +3,8 @@ import { constantsOf, shaderSource } from '../../src/gpu/shader.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { mlpSizes, type Mlp } from '../../src/nn/mlp.ts';
 import type { Parameters } from '../../src/nn/parameters.ts';
+import type { SoftQFunction } from '../../src/rl/soft-q-function.ts';
+import { OracleCritic } from '../oracles/critic.ts';
 import { parameterCount, type OracleMlp } from '../oracles/mlp.ts';
 import { Draws, normalPair, randomBits } from '../oracles/random.ts';
 
@@ -28,6 +30,17 @@ export async function oracleMlp(gpu: Gpu, mlp: Mlp, member = 0, tensor?: Tensor)
     hidden: mlp.spec.activation,
     parameters: oracleParameters(mlp.parameters, flat, member),
   };
+}
+
+/** The critics of one member, as they are in `mlp`: the online network's or the target's. */
+export async function oracleCritic(
+  gpu: Gpu,
+  { spec: { critics = 1, ensemble = 'mean' } }: SoftQFunction,
+  mlp: Mlp,
+  member: number,
+): Promise<OracleCritic> {
+  const ids = Array.from({ length: critics }, (_, c) => member * critics + c);
+  return new OracleCritic(await Promise.all(ids.map((id) => oracleMlp(gpu, mlp, id))), ensemble);
 }
 
 /** Random weights and biases for every member, padding left zero; no bias is zero, which would hide a wrong offset. */

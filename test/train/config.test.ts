@@ -86,19 +86,30 @@ describe('resolveConfig', () => {
       { proposal: 'mixture', valueParticles: 7 },
       /--value-particles must be even with --proposal mixture, not 7/,
     ],
+    [{ critics: 0 }, /--critics must be at least 1/],
+    [{ ensemble: 'max' }, /--ensemble must be one of mean, min, not max\./],
+    [{ finalLearningRateShare: 0 }, /--final-learning-rate-share must be greater than 0/],
+    [{ finalLearningRateShare: 1.5 }, /--final-learning-rate-share must be at most 1/],
     [{ algorithm: 'ppo' }, /--algorithm must be one of soft-q, sac, ddpg, not ppo\./],
     [
       { algorithm: 'sac', mixtureComponents: 3, policyParticles: 16 },
       /--policy-particles must be a multiple of --mixture-components \(3\), not 16/,
     ],
-    [{ targetEntropy: -2 }, /--target-entropy does nothing with --algorithm soft-q: .* a setting of sac\./],
+    [
+      { mixtureComponents: 2 },
+      /--mixture-components does nothing with --algorithm soft-q: .* a setting of sac\./,
+    ],
+    [
+      { algorithm: 'ddpg', targetEntropy: -2 },
+      /--target-entropy does nothing with --algorithm ddpg: .* a setting of soft-q and sac\./,
+    ],
     [
       { algorithm: 'ddpg', valueParticles: 4 },
       /--value-particles does nothing with --algorithm ddpg: .* a setting of soft-q and sac\./,
     ],
     [{ algorithm: 'sac', stein: 'raw' }, /--stein does nothing with --algorithm sac/],
     [
-      { algorithm: 'sac', preset: 'sharp', targetEntropy: 0 },
+      { preset: 'sharp', targetEntropy: 0 },
       /--target-entropy tunes the temperature, .*: add --final-temperature null\./,
     ],
     [

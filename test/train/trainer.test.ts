@@ -7,8 +7,10 @@ import type { MetricRow } from '../../src/train/metrics.ts';
 import { DivergenceError, METRICS_INTERVAL, Trainer } from '../../src/train/trainer.ts';
 import { GOAL_SPREAD } from '../oracles/multigoal-paper.ts';
 import { GOALS } from '../oracles/multigoal.ts';
+import { Draws } from '../oracles/random.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { useGpu } from '../support/gpu.ts';
+import { oracleCritic } from '../support/networks.ts';
 
 const gpuOf = useGpu();
 
@@ -73,6 +75,26 @@ describe('Trainer', () => {
     expect({ iteration, updates, policyUpdates }).toEqual({ iteration: 24, updates: 60, policyUpdates: 48 });
     expect(rows.at(-1)!.values['charts/temperature']).toBeCloseTo(5, 5);
   });
+
+  test.each(['soft-q', 'sac', 'ddpg'])(
+    'two critics, falling learning rates and a target entropy train %s without a fault, and a checkpoint holds both',
+    async (algorithm) => {
+      const tuned = algorithm === 'ddpg' ? {} : { targetEntropy: 0.5, temperatureLearningRate: 0.1 };
+      const options = { algorithm, critics: 2, ensemble: 'min', finalLearningRateShare: 0.1, ...tuned };
+      const { trainer, rows } = await trainSmall({ ...options, updates: 25, criticFirstUpdates: 0 });
+      const { values } = rows.at(-1)!;
+      expect(Object.values(values).every(Number.isFinite)).toBe(true);
+      if (algorithm === 'ddpg') expect(values['charts/temperature']).toBe(10);
+      else expect(values['charts/temperature']).not.toBe(10);
+      const { learner } = await trainer.snapshot();
+      const weights = learner.find(({ name }) => name === 'q.1.weight')!;
+      expect(weights.shape).toEqual([2, 8, 8]);
+      const [first, second] = [weights.data.subarray(0, 64), weights.data.subarray(64)];
+      expect(first).not.toEqual(second);
+      trainer.algorithm.restore(new Map(learner.map(({ name, data }) => [name, data])));
+      expect((await trainer.snapshot()).learner).toEqual(learner);
+    },
+  );
 
   test('dispatches of an iteration and submits of the loop', async () => {
     const gpu = gpuOf();
@@ -239,6 +261,20 @@ describe('Evaluator', () => {
     expect(reached.length).toBeLessThan(300);
     expect(evaluator.summarise(rollouts).success).toBeCloseTo(reached.length / 300, 12);
   });
+
+  test.each(['mean', 'min'] as const)(
+    'values are those of the %s of two critics, in raw reward',
+    async (ensemble) => {
+      const config = resolveConfig({ ...SMALL, critics: 2, ensemble });
+      const { algorithm, environment } = await Trainer.create(gpuOf(), config);
+      const evaluator = new Evaluator(gpuOf(), algorithm, environment, { rollouts: 1, seed: 0 });
+      const rows = new Draws(5).uniformRows(40, 4, -1, 1).map((row) => row.map(Math.fround));
+      const { softQ } = algorithm;
+      const critic = await oracleCritic(gpuOf(), softQ, softQ.mlp, 0);
+      const q = critic.values(rows).map((value) => value / 0.1);
+      expectClose(await evaluator.valuesAt(rows, 0.1), q, LINEAR_ALGEBRA);
+    },
+  );
 
   test('rolling out leaves the run as it was', async () => {
     const trainer = await Trainer.create(gpuOf(), resolveConfig(SMALL));
