@@ -38,9 +38,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var c = 0u; c < params.candidates; c++) { total += exp((q_values[4u * (first + c)] - largest) / alpha); }
 
   // A seed of its own for each use, as for the steps of langevin_step.wgsl.
-  let seed = random(seeds[member], STREAM_REFINEMENT, params.stream, 0u).x;
+  let seed = random(seeds[member], STREAM_RESAMPLING, params.stream, 0u).x;
   let counter = select(clock.updates, clock.iteration, params.of_iteration == 1u);
-  var left = total * uniform_from(random(seed, STREAM_REFINEMENT, counter, id.x).x);
+  var left = total * uniform_from(random(seed, STREAM_RESAMPLING, counter, id.x).x);
   var chosen = 0u;
   for (; chosen + 1u < params.candidates; chosen++) {
     left -= exp((q_values[4u * (first + chosen)] - largest) / alpha);

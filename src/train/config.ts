@@ -52,13 +52,17 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
         `raise --replay-capacity or lower --environments.`,
     );
   }
-  if (config.proposal === 'mixture' && config.valueParticles % 2 !== 0) {
+  if (config.algorithm === 'soft-q' && config.proposal === 'mixture' && config.valueParticles % 2 !== 0) {
     throw new UsageError(
       `--value-particles must be even with --proposal mixture, not ${config.valueParticles}.`,
     );
   }
   const { actionSize } = environmentOf(config.environment).spec;
-  if (config.proposal === 'policy-jacobian' && config.latentSize !== actionSize) {
+  if (
+    config.algorithm === 'soft-q' &&
+    config.proposal === 'policy-jacobian' &&
+    config.latentSize !== actionSize
+  ) {
     throw new UsageError(
       `--latent-size must be ${actionSize}, the size of the action, with --proposal policy-jacobian, not ` +
         `${config.latentSize}.`,

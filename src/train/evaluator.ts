@@ -49,6 +49,7 @@ export class Evaluator {
   readonly #rollouts: number;
   readonly #env: VectorEnv;
   readonly #clock: Clock;
+  readonly #seeds: Tensor;
   readonly #replay: ReplayBuffer;
   readonly #episode: readonly Program[];
   #probes: Probes | undefined;
@@ -71,6 +72,7 @@ export class Evaluator {
     this.#rollouts = rollouts;
     const members = 1;
     const seeds = gpu.tensorOf('evaluation.seeds', Uint32Array.of(random(seed, STREAM_EVALUATION, 0, 0)[0]));
+    this.#seeds = seeds;
     const capacity = rollouts * maxEpisodeSteps;
     this.#replay = new ReplayBuffer(gpu, {
       members,
@@ -209,11 +211,10 @@ export class Evaluator {
       PROBE_ROWS,
       this.#environment.spec.observationSize,
     ]);
-    const seeds = gpu.tensorOf('probe.seeds', Uint32Array.of(STREAM_EVALUATION));
     const draw = policy.draw(
       'probe.policy',
       { observation, states: PROBE_ROWS, particles: 1, use: 'evaluation' },
-      { clock: this.#clock, seeds },
+      { clock: this.#clock, seeds: this.#seeds },
     );
     const critic = softQ.values('probe.q', PROBE_ROWS);
     this.#probes = {

@@ -117,7 +117,7 @@ describe('optimumOf', () => {
 
   test.each([
     ['another environment', 'multigoal-paper', 10],
-    ['a temperature too low to draw at', 'multigoal', 0.5],
+    ['a temperature too low for its grid', 'multigoal', 0.4],
     ['a temperature at which pi* hovers for ever', 'multigoal', 15],
     ['no temperature', 'multigoal', NaN],
   ])('knows none for %s', async (_, environment, temperature) => {

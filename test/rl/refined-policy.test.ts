@@ -19,6 +19,7 @@ const REWARD_SCALE = 0.1;
 const ITERATION = 12;
 const UPDATES = 7;
 const REFINEMENT = STREAMS['STREAM_REFINEMENT']!;
+const RESAMPLING = STREAMS['STREAM_RESAMPLING']!;
 
 interface Sizes {
   readonly members: number;
@@ -80,8 +81,8 @@ async function drawn(
 }
 
 /** The seed that a use's refinement has in a step. */
-const seedOf = (seed: number, stream: string, step: number) =>
-  randomBits(step, STREAMS[stream]!, REFINEMENT, seed)[0];
+const seedOf = (seed: number, stream: string, step: number, kind = REFINEMENT) =>
+  randomBits(step, STREAMS[stream]!, kind, seed)[0];
 
 describe('LangevinPolicy', () => {
   test.each([
@@ -208,7 +209,7 @@ describe('ResampledPolicy', () => {
     const stream = STREAMS['STREAM_ACT']!;
     for (let m = 0; m < members; m++) {
       const critic = await oracleCritic(gpu, density.softQ, density.softQ.mlp, m);
-      const choice = seedOf(SEEDS[m]!, 'STREAM_ACT', 0);
+      const choice = seedOf(SEEDS[m]!, 'STREAM_ACT', 0, RESAMPLING);
       const reference = result[m]!.map((_, r) => {
         const shift = Array.from({ length: actionSize }, (__, d) =>
           uniform(randomBits(r * actionSize + d, ITERATION, stream, SEEDS[m]!)[0]),
@@ -216,7 +217,7 @@ describe('ResampledPolicy', () => {
         const actions = latticeActions(shift, candidates, actionSize);
         const rows = actions.map((action) => [...observation.rows[m]![r % states]!, ...action]);
         const nats = critic.values(rows).map((q) => q / alpha(m));
-        return actions[resampledIndex(nats, uniform(randomBits(r, ITERATION, REFINEMENT, choice)[0]))]!;
+        return actions[resampledIndex(nats, uniform(randomBits(r, ITERATION, RESAMPLING, choice)[0]))]!;
       });
       const actions = result[m]!.flat().map(Math.tanh);
       expectClose(actions, reference.flat(), LINEAR_ALGEBRA);
