@@ -8,11 +8,11 @@
 // (R, sets * Kv). The numbers depend on the seed, the stream, one counter of the clock and the row or set.
 // #import common/clock.wgsl
 // #import common/random.wgsl
+// #import common/squash.wgsl
 
 const UNIFORM_SHARED = 0u;
 const UNIFORM = 1u;
 const LATTICE = 2u;
-const LOG_2 = 0.6931471805599453;
 
 struct Params {
   states: u32,

@@ -226,7 +226,8 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
         seed,
         ...evaluation,
         outcomes,
-        ...more,
+        ...(exact && { exact: exact.truth }),
+        ...(refinement && { refinement }),
       }),
     );
     return;
@@ -236,7 +237,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
     table([
       ...rows,
       ...(refinement ? [['refinement', refinementText(refinement)]] : []),
-      ...(exact ? groundTruthRows(exact) : []),
+      ...(exact ? groundTruthRows(exact.truth) : []),
       ['adapter', adapter],
       ['checkpoint', `${name} ${hash.slice(0, 16)}`],
       ['figure', figure],

@@ -1,5 +1,6 @@
 import { drawFigure1 } from '../experiments/figure1.ts';
 import { hoverWarning } from '../exact/hover-warning.ts';
+import type { Optimum } from '../exact/optimum.ts';
 import { measureAgainst } from '../experiments/ground-truth.ts';
 import { optimumOf, solveOptimum } from '../experiments/run-optimum.ts';
 import { Gpu, mebibytes } from '../gpu/gpu.ts';
@@ -169,6 +170,12 @@ class MetricsWriter {
   }
 }
 
+/** The exact optimum at a policy's own temperature, and the policy's distances from it. */
+export interface ExactMeasurement {
+  readonly optimum: Optimum;
+  readonly truth: GroundTruth;
+}
+
 /**
  * Rolls the policy out, and writes `evaluation.json` and Figure 1 into the run folder, `suffix` behind their names.
  * `updates` is how far the policy was trained; `learned` is what acts, the trainer's policy itself unless it is refined.
@@ -182,7 +189,7 @@ export async function evaluateRun(
     seed: number;
     updates?: number;
     suffix?: string;
-    exact?: GroundTruth;
+    exact?: ExactMeasurement;
     learned?: Learned;
     refinement?: Refinement;
   },
@@ -192,7 +199,7 @@ export async function evaluateRun(
   const { learned = algorithm, exact, refinement } = options;
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
   // Before the evaluator, whose tensors the solver would take away.
-  const optimum = await optimumOf(gpu, config, temperature);
+  const optimum = exact?.optimum ?? (await optimumOf(gpu, config, temperature));
   const evaluator = new Evaluator(gpu, learned, environment, { rollouts: count, seed });
   const rollouts = await evaluator.rollOut();
   const evaluation = evaluator.summarise(rollouts);
@@ -201,7 +208,7 @@ export async function evaluateRun(
   const svg = await drawFigure1(evaluator, run, createDocument());
   await folder.writeFile(
     `evaluation${suffix}.json`,
-    `${JSON.stringify({ seed, updates, ...(refinement && { refinement }), ...evaluation, ...(exact && { exact }) }, null, 2)}\n`,
+    `${JSON.stringify({ seed, updates, ...(refinement && { refinement }), ...evaluation, ...(exact && { exact: exact.truth }) }, null, 2)}\n`,
   );
   await folder.writeFile(`figure1${suffix}.svg`, svg);
   return { evaluation, figure: await folder.writeFile(`figure1${suffix}.png`, svgToPng(svg)) };
@@ -215,11 +222,11 @@ export async function measureExactly(
   trainer: Trainer,
   seed: number,
   learned: Learned = trainer.algorithm,
-): Promise<GroundTruth> {
+): Promise<ExactMeasurement> {
   const { gpu, config, algorithm } = trainer;
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
   const optimum = await solveOptimum(gpu, config, temperature);
-  return measureAgainst(optimum, trainer, seed, learned);
+  return { optimum, truth: await measureAgainst(optimum, trainer, seed, learned) };
 }
 
 /** Draws `learning-curves.svg` and `.png` where there are at least two rows to join. */
