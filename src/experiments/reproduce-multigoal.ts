@@ -5,7 +5,6 @@ import { comparison } from '../report/comparison.ts';
 import { resolveConfig, type Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
 import type { GroundTruth } from '../train/ground-truth.ts';
-import { PRESETS } from '../train/presets.ts';
 import { Trainer } from '../train/trainer.ts';
 import { covers, medianOf } from './coverage.ts';
 import { measureAgainst } from './ground-truth.ts';
@@ -67,26 +66,26 @@ export const ARMS: readonly Arm[] = [
     { name: 'ddpg-rich', label: "DDPG, soft Q's data", settings: { algorithm: 'ddpg' }, temperatures: [10] },
   ]);
 
-/** How alpha comes to its value: from 10, geometrically; networks learn in units that keep Q of one size. */
-function schedule(temperature: number): Partial<Config> {
-  switch (temperature) {
-    case 10:
-      return {};
-    case 5:
-      return PRESETS.sharp.values;
-    default:
-      return {
-        finalTemperature: temperature,
-        temperatureUpdates: 2000,
-        rewardScale: 1 / temperature,
-        updates: 4000,
-      };
-  }
+/**
+ * How alpha comes to its value: from 10, geometrically, in units that keep Q of one size, with more random environments
+ * (states between two goals are visited by them alone) and rates that fall.
+ */
+function schedule(temperature: number, arm: Arm): Partial<Config> {
+  if (temperature === 10) return {};
+  return {
+    finalTemperature: temperature,
+    temperatureUpdates: 1000,
+    rewardScale: 1 / temperature,
+    updates: 2500,
+    randomShare: 0.5,
+    finalLearningRateShare: 0.1,
+    ...(arm.settings['algorithm'] === 'soft-q' && { bandwidth: 'paper' }),
+  };
 }
 
 /** The settings of one run. */
 export function configOf(arm: Arm, temperature: number, seed: number): Config {
-  return resolveConfig({ ...SHARED, ...arm.settings, ...schedule(temperature), seed });
+  return resolveConfig({ ...SHARED, ...arm.settings, ...schedule(temperature, arm), seed });
 }
 
 /** One run's outcome. */
@@ -135,6 +134,8 @@ export interface ComparisonSummary {
   readonly arm: Arm;
   readonly temperature: number;
   readonly seeds: number;
+  /** Gradient steps of each run. */
+  readonly updates: number;
   /** Seeds whose policy covers all goals; see `covers`. */
   readonly covering: number;
   readonly meanReturn: number;
@@ -166,6 +167,7 @@ export function summariseComparison(
           arm,
           temperature,
           seeds: mine.length,
+          updates: mine[0]!.updates,
           covering: mine.filter(({ evaluation }) => covers(evaluation)).length,
           meanReturn: of(({ evaluation }) => evaluation.meanReturn),
           goalEntropy: of(({ evaluation }) => evaluation.outcomeEntropy),
@@ -182,8 +184,59 @@ export function summariseComparison(
   );
 }
 
-/** Learners whose goals are drawn run by run: the paper's pair, DDPG and soft Q-learning. */
+/** Where episodes start: as the task has it, with noise around the origin, or at the origin exactly. */
+export type Start = 'noise' | 'origin';
+
+/** Which goals the runs of one arm reach. */
+export interface GoalCommitment {
+  readonly arm: Arm;
+  readonly start: Start;
+  readonly seeds: number;
+  /** Seeds that end at one goal in 95 % of the episodes. */
+  readonly committed: number;
+  /** Seeds by the goal that most of their episodes reach, in the goals' order; those that reach none are left out. */
+  readonly favourites: readonly number[];
+  /** Mean over the seeds of each goal's share. */
+  readonly shares: readonly number[];
+}
+
+/** Learners whose goals are shown run by run: the paper's pair, DDPG and soft Q-learning. */
 const SHOWN_SHARES = ['soft-q', 'sac', 'ddpg', 'ddpg-rich'] as const;
+const COMMITTED = 0.95;
+
+const sharesOf = ({ evaluation, fromOrigin }: ComparisonRow, start: Start) =>
+  start === 'noise' ? evaluation.outcomeShares : fromOrigin;
+
+/**
+ * Whether a learner commits to one goal, and whether all its seeds to the same one, at temperature 10. From the origin a
+ * deterministic policy reaches one goal by construction; with noise it could reach several.
+ */
+export function summariseGoals(rows: readonly ComparisonRow[]): GoalCommitment[] {
+  return SHOWN_SHARES.flatMap((name) =>
+    (['noise', 'origin'] as const).flatMap((start): GoalCommitment[] => {
+      const arm = ARMS.find((one) => one.name === name)!;
+      const runs = rows
+        .filter((row) => row.arm === name && row.temperature === 10)
+        .map((row) => sharesOf(row, start));
+      if (runs.length === 0) return [];
+      const greatest = (shares: readonly number[]) => Math.max(...shares);
+      return [
+        {
+          arm,
+          start,
+          seeds: runs.length,
+          committed: runs.filter((shares) => greatest(shares) >= COMMITTED).length,
+          favourites: runs[0]!.map(
+            (_, goal) =>
+              runs.filter((shares) => greatest(shares) > 0 && shares.indexOf(greatest(shares)) === goal)
+                .length,
+          ),
+          shares: runs[0]!.map((_, goal) => runs.reduce((sum, run) => sum + run[goal]!, 0) / runs.length),
+        },
+      ];
+    }),
+  );
+}
 
 /** The comparison as a figure, an SVG text. */
 export function drawComparison(
@@ -215,12 +268,17 @@ export function drawComparison(
       learners: ARMS.map(({ label }) => label),
       divergences: panels,
       goals: multigoal.outcomes ?? [],
-      shares: SHOWN_SHARES.map((name) => ({
-        learner: name.startsWith('ddpg') ? labelOf(name) : `${labelOf(name)}, \u03b1 = 10`,
-        runs: rows
-          .filter((row) => row.arm === name && row.temperature === 10)
-          .map(({ seed, evaluation }) => ({ seed, shares: evaluation.outcomeShares })),
-      })),
+      shares: SHOWN_SHARES.flatMap((name) => {
+        const runs = rows.filter((row) => row.arm === name && row.temperature === 10);
+        const bars = (start: Start) => runs.map((row) => ({ seed: row.seed, shares: sharesOf(row, start) }));
+        if (!name.startsWith('ddpg')) {
+          return [{ learner: `${labelOf(name)}, \u03b1 = 10`, runs: bars('noise') }];
+        }
+        return [
+          { learner: labelOf(name), runs: bars('noise') },
+          { learner: `${labelOf(name)}, from (0, 0)`, runs: bars('origin') },
+        ];
+      }),
     },
     document,
   );

@@ -4,10 +4,13 @@ import {
   drawComparison,
   runArm,
   summariseComparison,
+  summariseGoals,
   TEMPERATURES,
   type ComparisonRow,
   type ComparisonSummary,
+  type GoalCommitment,
 } from '../experiments/reproduce-multigoal.ts';
+import { multigoal } from '../envs/multigoal.ts';
 import { gaussianFloor } from '../experiments/coverage.ts';
 import { solveOptimum } from '../experiments/run-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
@@ -72,11 +75,13 @@ export async function reproduceMultigoal({ seeds, adapter: choice, out }: Reprod
     }
   }
   await writeResults(out, { adapter, gaussianFloors: Object.fromEntries(floors), rows });
-  const svg = drawComparison(rows, floors, adapter, createDocument());
+  const asked = rows.filter(({ seed }) => seeds.includes(seed));
+  const svg = drawComparison(asked, floors, adapter, createDocument());
   const figure = out.replace(/(\.json)?$/, '');
   await writeFile(`${figure}.svg`, svg);
   await writeFile(`${figure}.png`, svgToPng(svg));
-  console.log(comparisonTable(summariseComparison(rows, floors), floors));
+  console.log(comparisonTable(summariseComparison(asked, floors), floors));
+  console.log(goalTable(summariseGoals(asked)));
   console.log(`figure: ${figure}.png`);
 }
 
@@ -88,6 +93,7 @@ function comparisonTable(
   const head = [
     'alpha',
     'learner',
+    'updates',
     'four goals',
     'return',
     '|Q - Q*|',
@@ -102,6 +108,7 @@ function comparisonTable(
       .map((one) => [
         String(temperature),
         one.arm.label,
+        String(one.updates),
         `${one.covering} of ${one.seeds}`,
         one.meanReturn.toFixed(0),
         one.criticError.toFixed(2),
@@ -118,6 +125,7 @@ function comparisonTable(
       '',
       '',
       '',
+      '',
       kl(origin, false),
       kl(diagonal, false),
       '',
@@ -125,6 +133,19 @@ function comparisonTable(
     ],
   ]);
   return table(rows, [...head, 'below it', 'gap']);
+}
+
+/** Which goals the learners' runs reach, from starts with noise and from the origin exactly. */
+function goalTable(commitments: readonly GoalCommitment[]): string {
+  const goals = multigoal.outcomes ?? [];
+  const rows = commitments.map(({ arm, start, seeds, committed, favourites, shares }) => [
+    arm.label,
+    start === 'noise' ? '(0, 0) + noise' : '(0, 0)',
+    `${committed} of ${seeds}`,
+    favourites.map((count, goal) => `${count} ${goals[goal]}`).join(', '),
+    shares.map((share) => share.toFixed(2)).join(' '),
+  ]);
+  return table(rows, ['alpha 10', 'start', 'one goal in 95 %', 'seeds by favourite goal', 'mean shares']);
 }
 
 async function readResults(path: string): Promise<Results | undefined> {

@@ -6,6 +6,7 @@ import {
   configOf,
   drawComparison,
   summariseComparison,
+  summariseGoals,
   TEMPERATURES,
   type ComparisonRow,
 } from '../../src/experiments/reproduce-multigoal.ts';
@@ -58,6 +59,7 @@ describe('the comparison of learners', () => {
       expect(configs.length).toBeGreaterThan(5);
       for (const config of configs) {
         expect(config.finalTemperature ?? config.temperature).toBe(temperature);
+        if (temperature !== 10) expect(config.updates).toBe(configs[0]!.updates);
         const { environments, warmupTransitions, randomShare, temperatureUpdates, rewardScale, batchSize } =
           config;
         expect({
@@ -70,7 +72,7 @@ describe('the comparison of learners', () => {
         }).toEqual({
           environments: 64,
           warmupTransitions: 4096,
-          randomShare: 0.2,
+          randomShare: temperature === 10 ? 0.2 : 0.5,
           temperatureUpdates: configs[0]!.temperatureUpdates,
           rewardScale: configs[0]!.rewardScale,
           batchSize: 64,
@@ -98,6 +100,24 @@ describe('the comparison of learners', () => {
     expect(soft!.divergence[1]).toBeCloseTo(0.15, 12);
     expect(soft!.divergenceIsBound).toBe(false);
     expect(sac).toMatchObject({ seeds: 1, covering: 0, belowFloor: 0 });
+  });
+
+  test('counts the seeds that commit to a goal, and to which, from both starts', () => {
+    const both = { ...run('ddpg', 10, 3, [16, 17], [0, 0.5, 0.5, 0]), fromOrigin: [0, 1, 0, 0] };
+    const rows = [
+      run('ddpg', 10, 1, [16, 17], [1, 0, 0, 0]),
+      run('ddpg', 10, 2, [16, 17], [0, 0.96, 0.04, 0]),
+      both,
+      run('ddpg', 10, 4, [16, 17], [0, 0, 0, 0]), // reaches none
+      run('soft-q', 10, 1, [0, 0]),
+      run('soft-q', 5, 1, [0, 0], [1, 0, 0, 0]), // another temperature
+    ];
+    const [soft, , noise, origin, ...others] = summariseGoals(rows);
+    expect(others).toEqual([]);
+    expect(soft).toMatchObject({ start: 'noise', seeds: 1, committed: 0, shares: [0.25, 0.25, 0.25, 0.25] });
+    expect(noise).toMatchObject({ seeds: 4, committed: 2, favourites: [1, 2, 0, 0] });
+    expect(noise!.shares[1]).toBeCloseTo((0.96 + 0.5) / 4, 12);
+    expect(origin).toMatchObject({ start: 'origin', committed: 3, favourites: [1, 2, 0, 0] });
   });
 
   test('is drawn with a dot for each run, triangles for those beyond the axis, and the floor', () => {
