@@ -150,6 +150,31 @@ describe.each(CASES)('$name', ({ make, networks, outputs }) => {
     expect(await one.learner.state()).toEqual(further);
   });
 
+  test('both learning rates fall to their share by the last update', async () => {
+    const updates = 20;
+    const moves = async (finalLearningRateShare: number) => {
+      const one = learner([5], { finalLearningRateShare, updates });
+      await one.learner.initialise([5]);
+      fillRing(one);
+      const reading = await one.clock.read();
+      one.clock.write({ ...reading, updates });
+      const weights = async () => {
+        const state = await one.learner.state();
+        return ['q.1.weight', 'policy.1.weight'].map(
+          (name) => state.find((array) => array.name === name)!.data,
+        );
+      };
+      const before = await weights();
+      await one.gpu.run(one.learner.update.both);
+      return (await weights()).map((data, i) => Array.from(data, (value, k) => value - before[i]![k]!));
+    };
+    const [kept, fallen] = [await moves(1), await moves(0.25)];
+    for (const [i, move] of kept.entries()) {
+      expect(Math.max(...move.map(Math.abs))).toBeGreaterThan(0.01);
+      expectClose(fallen[i]!, move.map((value) => 0.25 * value), TRANSCENDENTAL); // prettier-ignore
+    }
+  });
+
   test('the temperature falls geometrically with the updates, and stays at its end', async () => {
     const schedule = { temperature: 10, finalTemperature: 2.5, temperatureUpdates: 8 };
     const { gpu, learner: one, clock } = learner([1, 2], schedule);

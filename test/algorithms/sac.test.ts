@@ -82,6 +82,26 @@ describe('Sac', () => {
     await expectUpdates(sac(options), { options, ...references(choice.components) });
   });
 
+  test('the actor’s particles come from each component in turn', async () => {
+    const one = sac({ components: 2, policyParticles: 4 });
+    const { gpu, learner } = one;
+    await learner.initialise([7, 8]);
+    fillRing(one);
+    // Means of 50 and -50 before the squashing, far beyond the deviations, tell the component.
+    const { parameters } = learner.policy.mlp;
+    const flat = await gpu.read(parameters.tensor);
+    for (const m of [0, 1]) {
+      flat.set([50, 50, -50, -50], m * parameters.size + parameters.layers.at(-1)!.bias + 2);
+    }
+    gpu.write(parameters.tensor, flat);
+    await gpu.run(learner.update.both);
+    for (const m of [0, 1]) {
+      const u = await rowsOf(one, one.tensor('particles.preTanh'), m, 2);
+      const components = u.map(([first]) => (first! > 0 ? 0 : 1));
+      expect(components).toEqual(u.map((_, row) => Math.floor(row / SAC.batchSize) % 2));
+    }
+  });
+
   test('alpha rises while the policy is less random than wanted, falls while it is more, each member’s its own', async () => {
     const targetEntropy = 0.4;
     const one = sac({ targetEntropy });

@@ -236,6 +236,39 @@ test('with noise, draws follow a density whose integral is V', async () => {
   expect(optimum.rollOut({ count: 20, seed: 2, maxSteps: 100 }).goalShares).toHaveLength(3);
 });
 
+describe('episodes of worlds whose answer is known', () => {
+  const alone = { goals: [0, 0, 0, 0], goal_count: 1, goal_reward: 0, start_spread: 0 };
+
+  test('the return contains the noise', async () => {
+    // No goal to reach and no future: pi* is normal with variance alpha / (2 (1 + 1)), far from the box's faces, and the
+    // one step from the origin pays |a|^2 + |a + noise e|^2 = alpha + 2 noise^2 on average.
+    const params = { ...alone, goal_radius: 0, bound: 3, action_cost: 1, distance_cost: 1, noise: 0.5 };
+    const problem = { temperature: 0.2, discount: 0, spacing: 0.1, params };
+    const optimum = await MultigoalOptimum.solve(gpuOf(), problem);
+    const rollouts = optimum.rollOut({ count: 1000, seed: 4, maxSteps: 1 });
+    // Four standard errors: the costs' deviation is 0.65. Without noise the mean would be -0.2.
+    expect(Math.abs(rollouts.meanReturn + 0.7)).toBeLessThan(0.085);
+  });
+
+  test('who arrives after the time limit has not succeeded in time', async () => {
+    // Neither costs nor a future: pi* is uniform, and arrives in a step with a probability of at most goal area / box
+    // area, and of at least a quarter of it, where the wall or a corner leaves a part of the goal in reach.
+    const radius = 0.2;
+    const params = { ...alone, goal_radius: radius, bound: 1, action_cost: 0, distance_cost: 0 };
+    const problem = { temperature: 1, discount: 0, spacing: 0.1, params };
+    const optimum = await MultigoalOptimum.solve(gpuOf(), problem);
+    const count = 400;
+    const rollouts = optimum.rollOut({ count, seed: 5, maxSteps: 1000 });
+    const arrival = (Math.PI * radius ** 2) / 4;
+    const inTime = (probability: number) => 1 - (1 - probability) ** 30;
+    // Four standard errors of a share.
+    const allowance = 4 * Math.sqrt(0.25 / count);
+    expect(rollouts.goalShares[0]).toBeGreaterThan(0.99);
+    expect(rollouts.success).toBeLessThan(inTime(arrival) + allowance);
+    expect(rollouts.success).toBeGreaterThan(inTime(arrival / 4) - allowance);
+  });
+});
+
 test.each<[Partial<MultigoalProblem>, RegExp]>([
   [{ temperature: 0 }, /temperature must be a number of at least 0.2/],
   [{ temperature: NaN }, /temperature must be/],
@@ -260,6 +293,8 @@ test.each<[Partial<MultigoalProblem>, RegExp]>([
 
 test('a temperature at which the optimum does not go to the goals is warned of', () => {
   expect(hoverWarning(12, 0.99)).toBeUndefined();
+  // At another discount other temperatures would have to be named.
+  expect(hoverWarning(15, 0.9)).toBeUndefined();
   expect(hoverWarning(13, 0.99)).toMatch(/^At temperature 13 .* outlast the limit of 30 steps/);
   expect(hoverWarning(15, 0.99)).toMatch(/^At temperature 15 .* hovers/);
 });

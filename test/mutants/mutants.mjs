@@ -1,5 +1,9 @@
-// The typical mistakes of an implementation of soft Q-learning, one replaced text each. `npm run mutants` makes them one
-// at a time and runs the tests that must notice. Types and meanings: mutants.d.mts.
+// The typical mistakes of an implementation of soft Q-learning, one replaced text each: here those of its kernels, in
+// exact.mjs and policies.mjs those of what surrounds it. `npm run mutants` makes them one at a time and runs the tests
+// that must notice. Types and meanings: mutants.d.mts.
+
+import { EXACT } from './exact.mjs';
+import { POLICIES } from './policies.mjs';
 
 const SVGD = 'test/svgd/svgd.test.ts';
 const SOFT_Q = 'test/rl/soft-q-function.test.ts';
@@ -8,7 +12,7 @@ const TARGET = 'test/nn/target-network.test.ts';
 const LEARNER = 'test/algorithms/soft-q-learning.test.ts';
 const CONTRACT = 'test/envs/contract.test.ts';
 
-export const MUTANTS = [
+const SOFT_Q_LEARNING = [
   {
     name: 'no-repulsion',
     mistake: 'the Stein direction has no repulsive term',
@@ -225,6 +229,8 @@ export const MUTANTS = [
     checks: ['test/rl/replay-buffer.test.ts'],
   },
 ];
+
+export const MUTANTS = [...SOFT_Q_LEARNING, ...EXACT, ...POLICIES];
 
 export function occurrences(text, { find }) {
   return text.split(find).length - 1;

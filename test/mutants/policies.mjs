@@ -1,0 +1,112 @@
+// Mistakes of the baselines, of learners with several critics or moving rates, and of refined and weighted draws.
+
+const MIXTURE = 'test/rl/gaussian-policy.test.ts';
+const REFINED = 'test/rl/refined-policy.test.ts';
+const SAC = 'test/algorithms/sac.test.ts';
+
+export const POLICIES = [
+  {
+    name: 'component-weight-dropped',
+    mistake: 'the actor’s gradient weighs all components of the mixture alike',
+    file: 'shaders/rl/mixture_gradient.wgsl',
+    find: 'let weight = weight_of(row, k, total) * share;',
+    replace: 'let weight = share / f32(params.components);',
+    checks: [MIXTURE],
+  },
+  {
+    name: 'density-of-u',
+    mistake: 'log pi(a|s) is that of u, before tanh',
+    file: 'shaders/rl/mixture_draw.wgsl',
+    find: 'log_mixture(row, at, total) - log_slope',
+    replace: 'log_mixture(row, at, total)',
+    checks: [MIXTURE],
+  },
+  {
+    name: 'entropy-bonus-sign',
+    mistake: 'the policy pays for entropy in the value of the next state',
+    file: 'shaders/rl/td_target.wgsl',
+    find: 'total += q_values[4u * row] - alpha',
+    replace: 'total += q_values[4u * row] + alpha',
+    checks: [SAC],
+  },
+  {
+    name: 'actor-not-stratified',
+    mistake: 'the actor’s particles are drawn by weight and then weighed once more',
+    file: 'src/algorithms/sac.ts',
+    find: 'stratified: true',
+    replace: 'stratified: false',
+    checks: [SAC],
+  },
+  {
+    name: 'temperature-reversed',
+    mistake: 'alpha falls while the policy is less random than wanted',
+    file: 'shaders/rl/tune_temperature.wgsl',
+    find: 'exp(-params.rate',
+    replace: 'exp(params.rate',
+    checks: ['test/rl/temperature.test.ts'],
+  },
+  {
+    name: 'actor-rate-kept',
+    mistake: 'only the critic’s learning rate falls',
+    file: 'src/algorithms/algorithm.ts',
+    find: "counts: 'policyUpdates',\n    decay,",
+    replace: "counts: 'policyUpdates',",
+    checks: ['test/algorithms/algorithm.test.ts'],
+  },
+  {
+    name: 'ddpg-no-chain-rule',
+    mistake: 'DDPG’s actor climbs dQ/da where it moves u',
+    file: 'shaders/rl/deterministic_gradient.wgsl',
+    find: '-(1.0 - a * a) * q_slope',
+    replace: '-q_slope',
+    checks: ['test/algorithms/ddpg.test.ts'],
+  },
+  {
+    name: 'noise-without-memory',
+    mistake: 'exploration noise is drawn afresh in every step',
+    file: 'shaders/rl/ornstein_uhlenbeck.wgsl',
+    find: 'x - params.theta * x + params.sigma',
+    replace: 'params.sigma',
+    checks: ['test/rl/exploration-noise.test.ts'],
+  },
+  {
+    name: 'greatest-critic',
+    mistake: 'the minimum of several critics is their maximum',
+    file: 'shaders/rl/combine_critics.wgsl',
+    find: 'if (q < q_values',
+    replace: 'if (q > q_values',
+    checks: ['test/rl/critic-ensemble.test.ts'],
+  },
+  {
+    name: 'langevin-noise-halved',
+    mistake: 'the noise of a Langevin step has variance eps, not 2 eps',
+    file: 'shaders/rl/langevin_step.wgsl',
+    find: 'sqrt(2.0 * params.step_size)',
+    replace: 'sqrt(params.step_size)',
+    checks: [REFINED],
+  },
+  {
+    name: 'langevin-no-jacobian',
+    mistake: 'Langevin steps lead to the density of u where that of a is meant',
+    file: 'shaders/rl/langevin_step.wgsl',
+    find: '/ alpha - 2.0 * a;',
+    replace: '/ alpha;',
+    checks: [REFINED],
+  },
+  {
+    name: 'resampling-greedy',
+    mistake: 'resampling takes the best candidate',
+    file: 'shaders/rl/resample.wgsl',
+    find: 'if (left < 0.0) { break; }',
+    replace: 'if (q_values[4u * (first + chosen)] == largest) { break; }',
+    checks: [REFINED],
+  },
+  {
+    name: 'determinant-sign',
+    mistake: 'the Jacobian’s determinant multiplies the density that it should divide',
+    file: 'shaders/rl/propose_jacobian.wgsl',
+    find: 'var log_q = -log(size',
+    replace: 'var log_q = log(size',
+    checks: ['test/rl/jacobian-density.test.ts'],
+  },
+];
