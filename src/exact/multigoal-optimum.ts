@@ -91,7 +91,7 @@ export class MultigoalOptimum implements Optimum {
   }
 
   /**
-   * Solves `problem`. Nothing else may make tensors on `gpu` until it resolves: they would be destroyed with the solver's.
+   * Solves `problem`; nothing of it stays on `gpu`.
    * @throws UsageError for a number out of range, or a grid that does not fit the task or the adapter.
    */
   static async solve(gpu: Gpu, problem: MultigoalProblem): Promise<MultigoalOptimum> {

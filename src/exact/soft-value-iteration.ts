@@ -89,8 +89,8 @@ function finestWithin(world: MultigoalWorld, bytes: number): number {
 /**
  * Solves V = T V, T as in `softBackup` (Theorem 2 of the paper: soft value iteration), on `grid` to a residual of 1e-5
  * nats or two float32 steps of the largest value. Sweeps of the grid itself are few: after each, a grid half as fine
- * solves for what is still missing, and so on down (the full approximation scheme of Brandt 1977). Destroys whatever
- * tensors are made on `gpu` until it resolves.
+ * solves for what is still missing, and so on down (the full approximation scheme of Brandt 1977). Its tensors are
+ * destroyed when it resolves.
  * @throws UsageError if the iteration does not settle, which a discount very near to 1 may cause.
  */
 export async function iterateSoftValue(
@@ -104,10 +104,12 @@ export async function iterateSoftValue(
     const coarser = gridOf(world, reach);
     if (coarser && reach <= grids[0]!.reach >> 1) grids.unshift(coarser);
   }
-  const release = gpu.scope();
+  const { made: levels, release } = gpu.own(() => {
+    const made: Level[] = [];
+    for (const one of grids) made.push(new Level(gpu, world, one, { ...options, coarser: made.at(-1) }));
+    return made;
+  });
   try {
-    const levels: Level[] = [];
-    for (const one of grids) levels.push(new Level(gpu, world, one, { ...options, coarser: levels.at(-1) }));
     await gpu.ready();
     let residual = Infinity;
     for (const level of levels) {

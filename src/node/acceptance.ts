@@ -58,7 +58,6 @@ export async function runAcceptance(options: AcceptanceOptions): Promise<boolean
   const { gpu, name: adapter } = await openGpu(options.adapter);
   const configs = seeds.map((seed) => acceptanceConfig(seed, { ...settings, preset }));
   const { finalTemperature, temperature } = configs[0]!;
-  // Before anything else is made on the device: the solver clears up behind itself.
   const optimum = await solveOptimum(gpu, configs[0]!, finalTemperature ?? temperature);
   const floor = gaussianFloor(optimum);
   const results: SeedResult[] = [];

@@ -198,7 +198,6 @@ export async function evaluateRun(
   const { rollouts: count, seed, updates = trainer.updates, suffix = '' } = options;
   const { learned = algorithm, exact, refinement } = options;
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
-  // Before the evaluator, whose tensors the solver would take away.
   const optimum = exact?.optimum ?? (await optimumForFigure(gpu, config, temperature));
   const evaluator = new Evaluator(gpu, learned, environment, { rollouts: count, seed });
   const rollouts = await evaluator.rollOut();

@@ -216,6 +216,19 @@ describe('the optimum of the task itself', () => {
   });
 });
 
+test('solving destroys its own tensors and no others, whatever scopes begin and end meanwhile', async () => {
+  const gpu = gpuOf();
+  const before = gpu.memory().total;
+  const solving = MultigoalOptimum.solve(gpu, problemOf(SMALL));
+  const release = gpu.scope();
+  const other = gpu.tensorOf('other', Float32Array.of(1, 2, 3));
+  await solving;
+  expect(gpu.memory().tensors.map(({ label }) => label)).toContain('other');
+  expect(await gpu.read(other)).toEqual(Float32Array.of(1, 2, 3));
+  release();
+  expect(gpu.memory().total).toBe(before);
+});
+
 test('with noise, draws follow a density whose integral is V', async () => {
   const task = { ...SMALL, noise: 0.2 };
   const optimum = await MultigoalOptimum.solve(gpuOf(), problemOf(task));
