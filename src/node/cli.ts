@@ -237,7 +237,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
     table([
       ...rows,
       ...(refinement ? [['refinement', refinementText(refinement)]] : []),
-      ...(exact ? groundTruthRows(exact.truth) : []),
+      ...(exact ? groundTruthRows(exact.truth, config.algorithm) : []),
       ['adapter', adapter],
       ['checkpoint', `${name} ${hash.slice(0, 16)}`],
       ['figure', figure],
