@@ -74,6 +74,7 @@ export {
 } from './exact/multigoal-optimum.ts';
 export { hoverWarning } from './exact/hover-warning.ts';
 export {
+  energyDivergence,
   klFromSamples,
   klToOptimum,
   samplerError,
