@@ -244,9 +244,16 @@ export class MultigoalOptimum implements Optimum {
     };
   }
 
-  /** The task's dynamics without noise, for `referencePairs`; start states are drawn with `seed`. */
+  /**
+   * The task's dynamics, for `referencePairs`; start states are drawn with `seed`.
+   * @throws UsageError if the task has noise: a model's step is a function of state and action alone.
+   */
   model(seed: number): EnvironmentModel {
     const world = this.#world;
+    if (world.noise > 0)
+      throw new UsageError(
+        `Reference pairs cannot be drawn of a task with noise, here ${world.noise}: solve it with noise 0.`,
+      );
     return {
       start: (episode) => this.#start(seed, episode),
       step: (state, action) => {

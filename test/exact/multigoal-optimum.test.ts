@@ -247,6 +247,8 @@ test('with noise, draws follow a density whose integral is V', async () => {
     expect(Math.abs(mean - entropy)).toBeLessThan(0.02 + (4 * deviation) / Math.sqrt(nats.length));
   }
   expect(optimum.rollOut({ count: 20, seed: 2, maxSteps: 100 }).goalShares).toHaveLength(3);
+  expect(() => optimum.model(0)).toThrow(UsageError);
+  expect(() => optimum.model(0)).toThrow(/a task with noise, here 0.2: solve it with noise 0/);
 });
 
 test.each<[Partial<MultigoalProblem>, RegExp]>([
