@@ -99,10 +99,9 @@ export class MultigoalOptimum implements Optimum {
     const world = new MultigoalWorld(params);
     const coldest = world.actionCost / MOST_ACTION_NATS;
     if (!(Number.isFinite(temperature) && temperature > 0 && temperature >= coldest)) {
-      throw new UsageError(
-        `The temperature must be a number of at least ${coldest || 'more than 0'} for float32 to hold the policy, ` +
-          `not ${temperature}.`,
-      );
+      const least =
+        coldest > 0 ? `a number of at least ${coldest}, for float32 to hold the policy` : 'above 0';
+      throw new UsageError(`The temperature must be ${least}, not ${temperature}.`);
     }
     if (!(discount >= 0 && discount < 1))
       throw new UsageError(`The discount must lie from 0 to below 1, not ${discount}.`);

@@ -245,7 +245,8 @@ class Level {
       corrected = true;
     }
     throw new UsageError(
-      'The soft value iteration does not settle: lower the discount or the temperature, at which episodes never end.',
+      'The soft value iteration does not settle, as happens where the optimum keeps out of the goals for ever: lower the ' +
+        'discount or the temperature.',
     );
   }
 

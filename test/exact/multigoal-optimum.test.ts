@@ -254,6 +254,7 @@ test('with noise, draws follow a density whose integral is V', async () => {
 test.each<[Partial<MultigoalProblem>, RegExp]>([
   [{ temperature: 0 }, /temperature must be a number of at least 0.2/],
   [{ temperature: NaN }, /temperature must be/],
+  [{ temperature: -1, params: { action_cost: 0 } }, /temperature must be above 0, not -1\./],
   [{ discount: 1 }, /discount must lie from 0 to below 1, not 1/],
   [{ spacing: 0.03 }, /spacing must divide .* but 0.03 does not/],
   [{ spacing: -0.1 }, /but -0.1 does not/],
