@@ -208,8 +208,8 @@ export class MultigoalOptimum implements Optimum {
 
   sampleAt(state: readonly number[], count: number, seed: number): number[][] {
     const [x, y] = this.#inside(state);
-    const proposal = this.#sampler.proposalAt(x, y);
-    return Array.from({ length: count }, (_, i) => this.#sampler.draw(proposal, seed, i));
+    const envelope = this.#sampler.envelopeAt(x, y);
+    return Array.from({ length: count }, (_, i) => this.#sampler.draw(envelope, seed, i));
   }
 
   /**
@@ -282,7 +282,7 @@ export class MultigoalOptimum implements Optimum {
     let [x, y] = this.#start(seed, k);
     let total = 0;
     for (let step = 0; step < maxSteps; step++) {
-      const [ax, ay] = this.#sampler.draw(this.#sampler.proposalAt(x, y), seed, k * maxSteps + step);
+      const [ax, ay] = this.#sampler.draw(this.#sampler.envelopeAt(x, y), seed, k * maxSteps + step);
       const [ex, ey] = world.noise > 0 ? noiseAt(step) : [0, 0];
       x = world.clip(x + ax + world.noise * ex);
       y = world.clip(y + ay + world.noise * ey);

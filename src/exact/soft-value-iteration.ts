@@ -186,7 +186,7 @@ class Level {
     ]);
     if (!coarser) return;
     const c = coarser.#grid.points;
-    const resample = (
+    const interpolate = (
       source: Tensor,
       from: number,
       target: Tensor,
@@ -194,26 +194,26 @@ class Level {
       keep: number,
       scale: number,
     ) =>
-      gpu.kernel('exact/resample.wgsl').bind(
-        { source, resampled: target },
+      gpu.kernel('exact/interpolate.wgsl').bind(
+        { source, interpolated: target },
         {
           threads: [to, columns(to)],
           params: { points: to, source_points: from, keep, scale },
         },
       );
-    this.#start = program('start', [resample(coarser.#value, c, this.#value, points, 0, 1)]);
+    this.#start = program('start', [interpolate(coarser.#value, c, this.#value, points, 0, 1)]);
     this.#handDown = program('hand down', [
-      resample(this.#backup, points, coarser.#value, c, 0, 1),
+      interpolate(this.#backup, points, coarser.#value, c, 0, 1),
       coarser.#backupProgram,
-      resample(this.#value, points, coarser.#value, c, 0, 1),
-      resample(coarser.#value, c, coarser.#handedDown, c, 0, 1),
-      resample(coarser.#value, c, coarser.#correction, c, 0, 1),
-      resample(coarser.#backup, c, coarser.#correction, c, 1, -1),
+      interpolate(this.#value, points, coarser.#value, c, 0, 1),
+      interpolate(coarser.#value, c, coarser.#handedDown, c, 0, 1),
+      interpolate(coarser.#value, c, coarser.#correction, c, 0, 1),
+      interpolate(coarser.#backup, c, coarser.#correction, c, 1, -1),
     ]);
     // The difference first, so that the value is rounded once.
     this.#takeUp = program('take up', [
-      resample(coarser.#value, c, coarser.#handedDown, c, -1, 1),
-      resample(coarser.#handedDown, c, this.#value, points, 1, 1),
+      interpolate(coarser.#value, c, coarser.#handedDown, c, -1, 1),
+      interpolate(coarser.#handedDown, c, this.#value, points, 1, 1),
     ]);
   }
 
