@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { MULTIGOAL_PROBES } from '../../src/envs/multigoal.ts';
 import { energyDivergence, klFromSamples, klToOptimum, samplerError } from '../../src/exact/divergence.ts';
 import { actionQuadrature, logPartition } from '../../src/exact/quadrature.ts';
-import { generator, MultiGoalOptimum } from '../oracles/optimum.ts';
+import { generator, OracleOptimum } from '../oracles/optimum.ts';
 
-const optimum = new MultiGoalOptimum(10);
+const optimum = new OracleOptimum(10);
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 /** About 1.7 / sqrt(n), measured at the probes. */
 const deviation = (n: number) => 1.7 / Math.sqrt(n);
