@@ -56,7 +56,7 @@ export {
   type EnvParams,
   type EnvSpec,
 } from './envs/environment.ts';
-export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
+export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_PROBES, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
 export type { MdpTables } from './exact/mdp-tables.ts';
 export { TabularMdp, type IterationOptions, type SoftSolution } from './exact/tabular.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
@@ -74,6 +74,7 @@ export {
 } from './exact/multigoal-optimum.ts';
 export { hoverWarning } from './exact/hover-warning.ts';
 export {
+  energyDivergence,
   klFromSamples,
   klToOptimum,
   samplerError,
@@ -100,6 +101,12 @@ export { bestSquashedGaussian, type SquashedGaussian } from './exact/squashed-ga
 export { resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
 export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';
-export { Evaluator, type Evaluation, type Rollout } from './train/evaluator.ts';
+export { Evaluator, type Evaluation, type Learned, type Rollout } from './train/evaluator.ts';
+export {
+  compareWithOptimum,
+  type GroundTruth,
+  type GroundTruthOptions,
+  type ProbeDistance,
+} from './train/ground-truth.ts';
 export type { MetricRow } from './train/metrics.ts';
 export { CheckpointError, decodeCheckpoint, encodeCheckpoint, type Snapshot } from './train/checkpoint.ts';

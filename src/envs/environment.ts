@@ -35,6 +35,8 @@ export interface Environment {
   /** The WGSL module that fills the slot `env`. */
   readonly module: SlotFiller;
   readonly defaultParams: EnvParams;
+  /** Whether an episode may end by the task's own rule; if not, the time limit ends every one. */
+  readonly terminates: boolean;
   /** Names of the ways in which an episode may end well, if the task tells several apart: goals, exits. */
   readonly outcomes?: readonly string[];
   /** Which of `outcomes` the last observation of an episode belongs to; null for none. */
@@ -49,18 +51,20 @@ const registry = new Map<string, Environment>();
  * Makes an environment known under `name`. `wgsl` is a module with the constants OBSERVATION_SIZE, ACTION_SIZE,
  * STATE_SIZE, MAX_EPISODE_STEPS and the functions env_reset, env_step and env_observe, which may call what
  * `shaders/vector_env/interface.wgsl` offers; sizes are read from the text. `// #tunable` behind MAX_EPISODE_STEPS lets
- * a VectorEnv choose another limit. If it declares `struct EnvParams`, `defaultParams` gives its values.
+ * a VectorEnv choose another limit. If it declares `struct EnvParams`, `defaultParams` gives its values. `terminates` is true by
+ * default.
  * @throws Error if the name is taken or a constant is missing.
  */
 export function registerEnvironment(environment: {
   readonly name: string;
   readonly wgsl: string;
   readonly defaultParams?: EnvParams;
+  readonly terminates?: boolean;
   readonly outcomes?: readonly string[];
   readonly outcomeOf?: (lastObservation: readonly number[]) => number | null;
   readonly plane?: TaskPlane;
 }): Environment {
-  const { name, wgsl, defaultParams = {}, outcomes, outcomeOf, plane } = environment;
+  const { name, wgsl, defaultParams = {}, terminates = true, outcomes, outcomeOf, plane } = environment;
   if (registry.has(name)) throw new Error(`An environment '${name}' is registered already.`);
   const constants = constantsOf(wgsl);
   const size = (constant: string) => {
@@ -79,6 +83,7 @@ export function registerEnvironment(environment: {
     stateSize: size('STATE_SIZE'),
     module: { name: `envs/${name}.wgsl`, text: wgsl },
     defaultParams,
+    terminates,
     ...(outcomes && { outcomes }),
     ...(outcomeOf && { outcomeOf }),
     ...(plane && { plane }),

@@ -27,6 +27,7 @@ export const multigoalPaper = registerEnvironment({
   name: 'multigoal-paper',
   wgsl: shaderSource('envs/multigoal-paper.wgsl'),
   defaultParams: defaults,
+  terminates: false,
   outcomes: MULTIGOAL_OUTCOMES,
   outcomeOf: (position) => goalWithin(defaults.goal_spread, position),
   plane: {

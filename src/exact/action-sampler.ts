@@ -12,8 +12,8 @@ interface Cell {
   readonly bound: number;
 }
 
-/** What draws at one state (x, y) are proposed from. */
-export interface Proposal {
+/** What draws at one state (x, y) are proposed from: a density above pi*(.|s), up to a factor. */
+export interface Envelope {
   readonly x: number;
   readonly y: number;
   readonly cells: readonly Cell[];
@@ -38,7 +38,7 @@ export class ActionSampler {
   }
 
   /** A density above pi*(.|s): on each block that actions reach, the exponential of a bound of Q / alpha. */
-  proposalAt(x: number, y: number): Proposal {
+  envelopeAt(x: number, y: number): Envelope {
     const { actionCost } = this.#world;
     const continuation = this.#continuation;
     const cells: Cell[] = [];
@@ -72,7 +72,7 @@ export class ActionSampler {
   }
 
   /** One draw; `iteration` numbers the draws of a seed. */
-  draw({ x, y, cells, cumulative }: Proposal, seed: number, iteration: number): [number, number] {
+  draw({ x, y, cells, cumulative }: Envelope, seed: number, iteration: number): [number, number] {
     const { actionCost } = this.#world;
     const total = cumulative.at(-1)!;
     for (let attempt = 0; attempt < MOST_PROPOSALS; attempt++) {

@@ -61,3 +61,22 @@ export function samplerError(
   const logDensities = inNats(probe.values).map((value) => value - logNormaliser);
   return klFromSamples(probe.actions, logDensities);
 }
+
+/**
+ * What the critic asks for: KL(exp((Q(s, .) - V(s)) / alpha) || p) in nats, V(s) / alpha = log of the integral of
+ * exp(Q / alpha), both integrals by the quadrature with `weights` (n). `gridValues` (n) is Q(s, a) in raw reward units and
+ * `logDensities` (n) log p(a) at the actions of `actionQuadrature`. Zero when Q differs from alpha log p by a constant.
+ */
+export function energyDivergence(
+  gridValues: ArrayLike<number>,
+  logDensities: ArrayLike<number>,
+  weights: ArrayLike<number>,
+  temperature: number,
+): number {
+  const nats = Float64Array.from(gridValues, (value) => value / temperature);
+  const logNormaliser = logPartition(nats, weights);
+  return nats.reduce((sum, value, k) => {
+    const log = value - logNormaliser;
+    return sum + weights[k]! * Math.exp(log) * (log - logDensities[k]!);
+  }, 0);
+}

@@ -91,7 +91,7 @@ export class MultigoalOptimum implements Optimum {
   }
 
   /**
-   * Solves `problem`. Nothing else may make tensors on `gpu` until it resolves: they would be destroyed with the solver's.
+   * Solves `problem`; nothing of it stays on `gpu`.
    * @throws UsageError for a number out of range, or a grid that does not fit the task or the adapter.
    */
   static async solve(gpu: Gpu, problem: MultigoalProblem): Promise<MultigoalOptimum> {
@@ -99,10 +99,9 @@ export class MultigoalOptimum implements Optimum {
     const world = new MultigoalWorld(params);
     const coldest = world.actionCost / MOST_ACTION_NATS;
     if (!(Number.isFinite(temperature) && temperature > 0 && temperature >= coldest)) {
-      throw new UsageError(
-        `The temperature must be a number of at least ${coldest || 'more than 0'} for float32 to hold the policy, ` +
-          `not ${temperature}.`,
-      );
+      const least =
+        coldest > 0 ? `a number of at least ${coldest}, for float32 to hold the policy` : 'above 0';
+      throw new UsageError(`The temperature must be ${least}, not ${temperature}.`);
     }
     if (!(discount >= 0 && discount < 1))
       throw new UsageError(`The discount must lie from 0 to below 1, not ${discount}.`);
@@ -209,8 +208,8 @@ export class MultigoalOptimum implements Optimum {
 
   sampleAt(state: readonly number[], count: number, seed: number): number[][] {
     const [x, y] = this.#inside(state);
-    const proposal = this.#sampler.proposalAt(x, y);
-    return Array.from({ length: count }, (_, i) => this.#sampler.draw(proposal, seed, i));
+    const envelope = this.#sampler.envelopeAt(x, y);
+    return Array.from({ length: count }, (_, i) => this.#sampler.draw(envelope, seed, i));
   }
 
   /**
@@ -244,9 +243,16 @@ export class MultigoalOptimum implements Optimum {
     };
   }
 
-  /** The task's dynamics without noise, for `referencePairs`; start states are drawn with `seed`. */
+  /**
+   * The task's dynamics, for `referencePairs`; start states are drawn with `seed`.
+   * @throws UsageError if the task has noise: a model's step is a function of state and action alone.
+   */
   model(seed: number): EnvironmentModel {
     const world = this.#world;
+    if (world.noise > 0)
+      throw new UsageError(
+        `Reference pairs cannot be drawn of a task with noise, here ${world.noise}: solve it with noise 0.`,
+      );
     return {
       start: (episode) => this.#start(seed, episode),
       step: (state, action) => {
@@ -276,7 +282,7 @@ export class MultigoalOptimum implements Optimum {
     let [x, y] = this.#start(seed, k);
     let total = 0;
     for (let step = 0; step < maxSteps; step++) {
-      const [ax, ay] = this.#sampler.draw(this.#sampler.proposalAt(x, y), seed, k * maxSteps + step);
+      const [ax, ay] = this.#sampler.draw(this.#sampler.envelopeAt(x, y), seed, k * maxSteps + step);
       const [ex, ey] = world.noise > 0 ? noiseAt(step) : [0, 0];
       x = world.clip(x + ax + world.noise * ex);
       y = world.clip(y + ay + world.noise * ey);

@@ -1,4 +1,4 @@
-import { random, uniform } from '../gpu/random.ts';
+import { normalPair, random } from '../gpu/random.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
 
 const STREAM = constantsOf(shaderSource('common/random.wgsl'))['STREAM_DIRECTIONS']!;
@@ -33,12 +33,11 @@ export function slicedWasserstein1(
   return sum / count;
 }
 
-/** A unit vector (D) of the uniform law on the sphere: normal numbers by Box-Muller, divided by their length. */
+/** A unit vector (D) of the uniform law on the sphere: normal numbers, divided by their length. */
 function randomDirection(dimension: number, seed: number, index: number): number[] {
   const normals = Array.from({ length: dimension }, (_, d) => {
-    const [radiusBits, angleBits] = random(seed, STREAM, index, d);
-    // 1 - u lies in (0, 1], where the logarithm is finite.
-    return Math.sqrt(-2 * Math.log(1 - uniform(radiusBits))) * Math.cos(2 * Math.PI * uniform(angleBits));
+    const [first, second] = random(seed, STREAM, index, d);
+    return normalPair(first, second)[0];
   });
   const length = Math.hypot(...normals);
   return normals.map((x) => x / length);

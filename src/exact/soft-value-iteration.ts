@@ -89,8 +89,8 @@ function finestWithin(world: MultigoalWorld, bytes: number): number {
 /**
  * Solves V = T V, T as in `softBackup` (Theorem 2 of the paper: soft value iteration), on `grid` to a residual of 1e-5
  * nats or two float32 steps of the largest value. Sweeps of the grid itself are few: after each, a grid half as fine
- * solves for what is still missing, and so on down (the full approximation scheme of Brandt 1977). Destroys whatever
- * tensors are made on `gpu` until it resolves.
+ * solves for what is still missing, and so on down (the full approximation scheme of Brandt 1977). Its tensors are
+ * destroyed when it resolves.
  * @throws UsageError if the iteration does not settle, which a discount very near to 1 may cause.
  */
 export async function iterateSoftValue(
@@ -104,10 +104,12 @@ export async function iterateSoftValue(
     const coarser = gridOf(world, reach);
     if (coarser && reach <= grids[0]!.reach >> 1) grids.unshift(coarser);
   }
-  const release = gpu.scope();
+  const { made: levels, release } = gpu.own(() => {
+    const made: Level[] = [];
+    for (const one of grids) made.push(new Level(gpu, world, one, { ...options, coarser: made.at(-1) }));
+    return made;
+  });
   try {
-    const levels: Level[] = [];
-    for (const one of grids) levels.push(new Level(gpu, world, one, { ...options, coarser: levels.at(-1) }));
     await gpu.ready();
     let residual = Infinity;
     for (const level of levels) {
@@ -184,7 +186,7 @@ class Level {
     ]);
     if (!coarser) return;
     const c = coarser.#grid.points;
-    const resample = (
+    const interpolate = (
       source: Tensor,
       from: number,
       target: Tensor,
@@ -192,26 +194,26 @@ class Level {
       keep: number,
       scale: number,
     ) =>
-      gpu.kernel('exact/resample.wgsl').bind(
-        { source, resampled: target },
+      gpu.kernel('exact/interpolate.wgsl').bind(
+        { source, interpolated: target },
         {
           threads: [to, columns(to)],
           params: { points: to, source_points: from, keep, scale },
         },
       );
-    this.#start = program('start', [resample(coarser.#value, c, this.#value, points, 0, 1)]);
+    this.#start = program('start', [interpolate(coarser.#value, c, this.#value, points, 0, 1)]);
     this.#handDown = program('hand down', [
-      resample(this.#backup, points, coarser.#value, c, 0, 1),
+      interpolate(this.#backup, points, coarser.#value, c, 0, 1),
       coarser.#backupProgram,
-      resample(this.#value, points, coarser.#value, c, 0, 1),
-      resample(coarser.#value, c, coarser.#handedDown, c, 0, 1),
-      resample(coarser.#value, c, coarser.#correction, c, 0, 1),
-      resample(coarser.#backup, c, coarser.#correction, c, 1, -1),
+      interpolate(this.#value, points, coarser.#value, c, 0, 1),
+      interpolate(coarser.#value, c, coarser.#handedDown, c, 0, 1),
+      interpolate(coarser.#value, c, coarser.#correction, c, 0, 1),
+      interpolate(coarser.#backup, c, coarser.#correction, c, 1, -1),
     ]);
     // The difference first, so that the value is rounded once.
     this.#takeUp = program('take up', [
-      resample(coarser.#value, c, coarser.#handedDown, c, -1, 1),
-      resample(coarser.#handedDown, c, this.#value, points, 1, 1),
+      interpolate(coarser.#value, c, coarser.#handedDown, c, -1, 1),
+      interpolate(coarser.#handedDown, c, this.#value, points, 1, 1),
     ]);
   }
 
@@ -243,7 +245,8 @@ class Level {
       corrected = true;
     }
     throw new UsageError(
-      'The soft value iteration does not settle: lower the discount or the temperature, at which episodes never end.',
+      'The soft value iteration does not settle, as happens where the optimum keeps out of the goals for ever: lower the ' +
+        'discount or the temperature.',
     );
   }
 

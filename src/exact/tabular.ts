@@ -206,17 +206,30 @@ export class TabularMdp {
    * Soft policy iteration (Theorem 4): evaluates `policy`, then the Boltzmann policy of its Q, and so on. Each step yields
    * a policy with its Q and value, none below the one before; it ends when another step moves Q by no more than the
    * tolerance.
-   * @throws UsageError as `evaluate` does.
+   * @throws UsageError as `evaluate` does, and if rounding keeps moving Q by more than the tolerance.
    */
   async *improve(policy: ArrayLike<number>, options: IterationOptions): AsyncGenerator<SoftSolution, void> {
     const { temperature, tolerance = TOLERANCE } = options;
     let current = await this.evaluate(policy, options);
-    for (;;) {
+    let first: number | undefined;
+    for (let step = 1; ; step++) {
       yield current;
       const { policy: better } = await this.boltzmann(current.q, temperature);
       const next = await this.evaluate(better, { ...options, initial: current.q });
-      const moved = next.q.map((q, pair) => (q === current.q[pair] ? 0 : Math.abs(q - current.q[pair]!)));
-      if (largest(moved) <= tolerance * largest(next.q.filter(Number.isFinite).map(Math.abs))) return;
+      const moves = next.q.map((q, pair) => (q === current.q[pair] ? 0 : Math.abs(q - current.q[pair]!)));
+      const moved = largest(moves);
+      const enough = tolerance * largest(next.q.filter(Number.isFinite).map(Math.abs));
+      if (moved <= enough) return;
+      // The improved policy's Q lies between T Q and Q*, so that each step takes the distance to Q*, which no step moves Q
+      // further than, down by the discount. It begins at no more than the first step's move / (1 - discount), twice that
+      // where evaluations end early.
+      first ??= moved;
+      const due = 1 + Math.log((enough * (1 - this.discount)) / (2 * first)) / Math.log(this.discount);
+      if (step > due)
+        throw new UsageError(
+          `Soft policy iteration still moves Q by ${moved.toPrecision(3)} in step ${step}, where only rounding is left: ask ` +
+            `for a tolerance above ${tolerance}.`,
+        );
       current = next;
     }
   }

@@ -13,8 +13,7 @@ const COLDEST = 0.5;
 const HOTTEST = 15;
 
 /**
- * The exact optimum of a run's task at `temperature`, on the solver's own fine grid. Nothing else may be made on `gpu`
- * until it resolves; see `MultigoalOptimum.solve`.
+ * What a run is measured against: the exact optimum of its task at `temperature`, on the solver's own fine grid.
  * @throws UsageError if the task has no exact solution here, or none at this temperature.
  */
 export async function solveOptimum(
@@ -31,11 +30,15 @@ export async function solveOptimum(
 }
 
 /**
- * The exact optimum of a run's task at `temperature` (raw reward units, the run's final one), on a grid that is fine enough
- * for figures and takes about a second; undefined where none is known: for environments other than multigoal, and for
- * temperatures outside [0.5, 15). Destroys what is made on `gpu` until it resolves, so ask for it before an Evaluator is made.
+ * What a figure of a run is drawn with: the exact optimum of its task at `temperature` (raw reward units, the run's final
+ * one), on a coarser grid than `solveOptimum`'s that takes about a second; undefined, and the figure goes without, where
+ * none is known: for environments other than multigoal, and for temperatures outside [0.5, 15).
  */
-export async function optimumOf(gpu: Gpu, config: Config, temperature: number): Promise<Optimum | undefined> {
+export async function optimumForFigure(
+  gpu: Gpu,
+  config: Config,
+  temperature: number,
+): Promise<Optimum | undefined> {
   if (config.environment !== multigoal.spec.name) return undefined;
   if (!(temperature >= COLDEST && temperature < HOTTEST)) return undefined;
   return MultigoalOptimum.solve(gpu, { temperature, discount: config.discount, spacing: SPACING });

@@ -228,11 +228,31 @@ export class Gpu {
    * one after another on one device and want to keep its compiled kernels.
    */
   scope(): () => void {
-    const kept = this.#tensors.length;
-    return () => {
-      for (const { buffer } of this.#tensors.slice(kept)) buffer.destroy();
-      this.#tensors = this.#tensors.slice(0, kept);
-    };
+    const before = new Set(this.#tensors);
+    return () => this.#destroy((tensor) => !before.has(tensor));
+  }
+
+  /**
+   * What `make` returns, and a function that destroys the tensors that it made and no others: for work that awaits while
+   * other code uses the device. `make` itself must not await, so that nobody else can make tensors in it; if it throws,
+   * its tensors are destroyed at once.
+   */
+  own<T>(make: () => T): { made: T; release: () => void } {
+    const before = new Set(this.#tensors);
+    const undo = this.scope();
+    try {
+      const made = make();
+      const own = new Set(this.#tensors.filter((tensor) => !before.has(tensor)));
+      return { made, release: () => this.#destroy((tensor) => own.has(tensor)) };
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  }
+
+  #destroy(which: (tensor: Tensor) => boolean): void {
+    for (const tensor of this.#tensors) if (which(tensor)) tensor.buffer.destroy();
+    this.#tensors = this.#tensors.filter((tensor) => !which(tensor));
   }
 
   /** GPU memory taken by tensors, largest first. */

@@ -24,28 +24,6 @@ export interface AcceptanceOptions {
   readonly out?: string;
 }
 
-/** Far more than anybody waits for. */
-const MOST_SEEDS = 10_000;
-
-/**
- * Seeds as written on a command line: `100-109`, `3`, `1,5,7-9`.
- * @throws UsageError if it is neither.
- */
-export function parseSeeds(text: string): number[] {
-  return text.split(',').flatMap((part) => {
-    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? [];
-    if (first === undefined || Number(last) < Number(first)) {
-      throw new UsageError(`--seeds must be numbers and ranges such as 100-109 or 1,5,7-9, not ${text}.`);
-    }
-    if (Number(last) > 0xffffffff || Number(last) - Number(first) >= MOST_SEEDS) {
-      throw new UsageError(
-        `--seeds must lie below 2^32, at most ${MOST_SEEDS} of them in a range, not ${text}.`,
-      );
-    }
-    return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
-  });
-}
-
 /** Trains every seed, prints each metric against its bounds, and says whether all of them hold. */
 export async function runAcceptance(options: AcceptanceOptions): Promise<boolean> {
   const { preset, seeds, settings, out } = options;
@@ -58,7 +36,6 @@ export async function runAcceptance(options: AcceptanceOptions): Promise<boolean
   const { gpu, name: adapter } = await openGpu(options.adapter);
   const configs = seeds.map((seed) => acceptanceConfig(seed, { ...settings, preset }));
   const { finalTemperature, temperature } = configs[0]!;
-  // Before anything else is made on the device: the solver clears up behind itself.
   const optimum = await solveOptimum(gpu, configs[0]!, finalTemperature ?? temperature);
   const floor = gaussianFloor(optimum);
   const results: SeedResult[] = [];

@@ -7,6 +7,9 @@ import { ALGORITHMS_OF, type Config } from '../train/settings.ts';
 
 type SettingName = keyof typeof CONFIG_ENTRIES;
 
+/** Most seeds of a range: far more than anybody waits for. */
+const MOST_SEEDS = 10_000;
+
 /** A setting's meaning, what it may be, whose it is, and the value that it has by default: a flag's help. */
 export function describeSetting(key: string): string {
   const entry = CONFIG_ENTRIES[key as SettingName];
@@ -58,6 +61,25 @@ export function finiteNumber(flag: string, text: string): number {
   const value = text.trim() === '' ? NaN : Number(text);
   if (!Number.isFinite(value)) throw new UsageError(`${flag} must be a number, not '${text}'.`);
   return value;
+}
+
+/**
+ * Seeds as written on a command line: `100-109`, `3`, `1,5,7-9`.
+ * @throws UsageError if it is neither.
+ */
+export function parseSeeds(text: string): number[] {
+  return text.split(',').flatMap((part) => {
+    const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(part.trim()) ?? [];
+    if (first === undefined || Number(last) < Number(first)) {
+      throw new UsageError(`--seeds must be numbers and ranges such as 100-109 or 1,5,7-9, not ${text}.`);
+    }
+    if (Number(last) > 0xffffffff || Number(last) - Number(first) >= MOST_SEEDS) {
+      throw new UsageError(
+        `--seeds must lie below 2^32, at most ${MOST_SEEDS} of them in a range, not ${text}.`,
+      );
+    }
+    return Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i);
+  });
 }
 
 /**

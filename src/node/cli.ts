@@ -6,9 +6,9 @@ import { refinedPolicy } from '../rl/refined-policy.ts';
 import { CONFIG_ENTRIES, flagOf, resolveConfig } from '../train/config.ts';
 import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
-import { parseSeeds, runAcceptance } from './acceptance.ts';
+import { runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
-import { describeSetting, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
+import { describeSetting, parseSeeds, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
 import {
   parseRefinement,
@@ -237,7 +237,7 @@ async function evaluateAction(path: string, flags: EvaluateFlags): Promise<void>
     table([
       ...rows,
       ...(refinement ? [['refinement', refinementText(refinement)]] : []),
-      ...(exact ? groundTruthRows(exact.truth) : []),
+      ...(exact ? groundTruthRows(exact.truth, config.algorithm) : []),
       ['adapter', adapter],
       ['checkpoint', `${name} ${hash.slice(0, 16)}`],
       ['figure', figure],

@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { mebibytes } from '../gpu/gpu.ts';
 import { DIAGONAL } from '../envs/multigoal.ts';
 import type { Divergence } from '../exact/divergence.ts';
+import type { Config } from '../train/config.ts';
 import type { Evaluation } from '../train/evaluator.ts';
 import type { GroundTruth, ProbeDistance } from '../train/ground-truth.ts';
 import type { TrainResult } from './train.ts';
@@ -41,8 +42,11 @@ export function nats({ nats: value, lowerBound }: Divergence): string {
   return `${lowerBound ? '>= ' : ''}${value.toFixed(2)}`;
 }
 
-/** How far policy and critic lie from the optimum, as rows of a table. */
-export function groundTruthRows(truth: GroundTruth): string[][] {
+/**
+ * How far policy and critic lie from the optimum, as rows of a table. DDPG's policy does not sample from exp(Q / alpha),
+ * so that it has no error of doing so.
+ */
+export function groundTruthRows(truth: GroundTruth, algorithm: Config['algorithm']): string[][] {
   const { critic, criticPolicy, sampler, divergence, gap, entropy } = truth;
   const [origin, diagonal] = [divergence[0], divergence[DIAGONAL]];
   const { standardError, truncatedShare } = gap;
@@ -55,7 +59,7 @@ export function groundTruthRows(truth: GroundTruth): string[][] {
     ],
     ['KL(pi || pi*) at (0, 0), nats', nats(origin!)],
     ['KL(pi || pi*) at (2.5, 2.5), nats', nats(diagonal!)],
-    ['KL(pi || exp(Q/alpha)): sampler, nats', nats(sampler)],
+    ...(algorithm === 'ddpg' ? [] : [['KL(pi || exp(Q/alpha)): sampler, nats', nats(sampler)]]),
     ['KL(exp(Q/alpha) || pi*): critic, nats', nats(criticPolicy)],
     ['sliced Wasserstein-1, 9 states', distance(truth.slicedWasserstein)],
     ['energy distance, 9 states', distance(truth.energyDistance)],

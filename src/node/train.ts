@@ -2,7 +2,7 @@ import { drawFigure1 } from '../experiments/figure1.ts';
 import { hoverWarning } from '../exact/hover-warning.ts';
 import type { Optimum } from '../exact/optimum.ts';
 import { measureAgainst } from '../experiments/ground-truth.ts';
-import { optimumOf, solveOptimum } from '../experiments/run-optimum.ts';
+import { optimumForFigure, solveOptimum } from '../experiments/run-optimum.ts';
 import { Gpu, mebibytes } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
 import type { Refinement } from '../rl/refined-policy.ts';
@@ -198,8 +198,7 @@ export async function evaluateRun(
   const { rollouts: count, seed, updates = trainer.updates, suffix = '' } = options;
   const { learned = algorithm, exact, refinement } = options;
   const [temperature = config.temperature] = await gpu.read(algorithm.temperature);
-  // Before the evaluator, whose tensors the solver would take away.
-  const optimum = exact?.optimum ?? (await optimumOf(gpu, config, temperature));
+  const optimum = exact?.optimum ?? (await optimumForFigure(gpu, config, temperature));
   const evaluator = new Evaluator(gpu, learned, environment, { rollouts: count, seed });
   const rollouts = await evaluator.rollOut();
   const evaluation = evaluator.summarise(rollouts);

@@ -4,10 +4,10 @@ import {
   type CriticError,
   type EnvironmentModel,
 } from '../exact/critic-error.ts';
-import { klToOptimum, samplerError, type Divergence } from '../exact/divergence.ts';
+import { energyDivergence, klToOptimum, samplerError, type Divergence } from '../exact/divergence.ts';
 import { nearestNeighbourEntropy } from '../exact/entropy.ts';
 import type { Optimum } from '../exact/optimum.ts';
-import { actionQuadrature, logPartition } from '../exact/quadrature.ts';
+import { actionQuadrature } from '../exact/quadrature.ts';
 import { energyDistance, slicedWasserstein1 } from '../exact/sample-distance.ts';
 import { gapVisits, softReturnGap, type SoftReturnGap } from '../exact/soft-return-gap.ts';
 import { random } from '../gpu/random.ts';
@@ -151,13 +151,8 @@ async function probeDensities(
     const all = await evaluator.valuesAt(rowsOf([state], [...grid, ...actions]), rewardScale);
     const gridValues = all.slice(0, grid.length);
     sampler.push(samplerError({ actions, values: all.slice(grid.length), gridValues }, weights, temperature));
-    const nats = gridValues.map((value) => value / temperature);
-    const logNormaliser = logPartition(nats, weights);
-    const terms = nats.map((value, k) => {
-      const log = value - logNormaliser;
-      return weights[k]! * Math.exp(log) * (log - optimum.logDensityAt(state, grid[k]!));
-    });
-    critic.push(terms.reduce((sum, term) => sum + term, 0));
+    const logDensities = grid.map((action) => optimum.logDensityAt(state, action));
+    critic.push(energyDivergence(gridValues, logDensities, weights, temperature));
   }
   return {
     criticPolicy: { nats: mean(critic), lowerBound: false },

@@ -255,7 +255,8 @@ export class Trainer {
 
   /**
    * Means over the last finished episodes of the environments that follow the policy (in the critic-first phase these
-   * act at random too). Environments that have finished none yet do not count.
+   * act at random too). Environments that have finished none yet do not count. Success is the share that terminated: where
+   * nothing ever does, there is no such number.
    */
   #episodeMetrics(): Metric[] {
     const { environments, randomShare } = this.config;
@@ -275,7 +276,9 @@ export class Trainer {
       field(finished, EPISODE['FINISHED']!),
       { ...field('charts/episodic_return', EPISODE['LAST_RETURN']!), per: finished },
       { ...field('charts/episodic_length', EPISODE['LAST_LENGTH']!), per: finished },
-      { ...field('charts/success', EPISODE['LAST_TERMINATED']!), per: finished },
+      ...(this.environment.terminates
+        ? [{ ...field('charts/success', EPISODE['LAST_TERMINATED']!), per: finished }]
+        : []),
     ];
   }
 }

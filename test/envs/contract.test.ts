@@ -42,9 +42,6 @@ fn env_observe() {
 }`;
 registerEnvironment({ name: 'test-counter', wgsl: COUNTER });
 
-/** Environments without an end of their own: the time limit alone ends their episodes. */
-const ENDLESS = ['multigoal-paper'];
-
 const EPISODE = constantsOf(shaderSource('vector_env/step.wgsl'));
 const MEMBERS = 2;
 const ENVIRONMENTS = 7;
@@ -165,7 +162,7 @@ describe.each(NAMES)('the environment %s', (name) => {
         expectClose([field('RETURN'), field('LAST_RETURN')], [total, last[0]!], LINEAR_ALGEBRA);
       }
     }
-    expect(seen.terminated > 0).toBe(!ENDLESS.includes(name));
+    expect(seen.terminated > 0).toBe(environmentOf(name).terminates);
     expect(seen.truncated).toBeGreaterThan(0);
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { criticError, referencePairs, type EnvironmentModel } from '../../src/exact/critic-error.ts';
 import { stepState } from '../oracles/multigoal.ts';
-import { MultiGoalOptimum } from '../oracles/optimum.ts';
+import { OracleOptimum } from '../oracles/optimum.ts';
 
-const optimum = new MultiGoalOptimum(10);
+const optimum = new OracleOptimum(10);
 const model: EnvironmentModel = {
   start: () => [0, 0],
   step(state, action) {

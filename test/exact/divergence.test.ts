@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { MULTIGOAL_PROBES } from '../../src/envs/multigoal.ts';
-import { klFromSamples, klToOptimum, samplerError } from '../../src/exact/divergence.ts';
+import { energyDivergence, klFromSamples, klToOptimum, samplerError } from '../../src/exact/divergence.ts';
 import { actionQuadrature, logPartition } from '../../src/exact/quadrature.ts';
-import { generator, MultiGoalOptimum } from '../oracles/optimum.ts';
+import { generator, OracleOptimum } from '../oracles/optimum.ts';
 
-const optimum = new MultiGoalOptimum(10);
+const optimum = new OracleOptimum(10);
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 /** About 1.7 / sqrt(n), measured at the probes. */
 const deviation = (n: number) => 1.7 / Math.sqrt(n);
@@ -129,5 +129,30 @@ describe("the sampler's error", () => {
     expect(Math.abs(uniform - exact)).toBeLessThan(3 * Math.hypot(deviation(n), spread / Math.sqrt(n)));
     // At half the temperature the energy is twice as sharp, and the same sampler further from it.
     expect(errorOf(uniformActions(n, 2), 10).nats).toBeGreaterThan(2 * uniform);
+  });
+});
+
+describe("the divergence of the critic's energy", () => {
+  const { actions, weights } = actionQuadrature(2);
+  // The law exp(b . a) over the box: log of its integral is the sum of log(2 sinh b / b), its mean coth b - 1 / b.
+  const logIntegral = (slope: readonly number[]) =>
+    slope.reduce((sum, b) => sum + (b === 0 ? Math.log(2) : Math.log((2 * Math.sinh(b)) / b)), 0);
+  const along = (slope: readonly number[], action: readonly number[]) =>
+    slope.reduce((sum, b, d) => sum + b * action[d]!, 0);
+  const logLaw = (slope: readonly number[]) =>
+    actions.map((action) => along(slope, action) - logIntegral(slope));
+
+  test('from another exponential law is what the formula says, whatever constant Q has', () => {
+    const temperature = 4;
+    const slope = [3, -1.5];
+    const other = [0, 2];
+    const mean = slope.map((b) => 1 / Math.tanh(b) - 1 / b);
+    const difference = slope.map((b, d) => b - other[d]!);
+    const exact = along(difference, mean) - logIntegral(slope) + logIntegral(other);
+    for (const constant of [0, -3000]) {
+      const values = actions.map((action) => temperature * along(slope, action) + constant);
+      expect(energyDivergence(values, logLaw(other), weights, temperature)).toBeCloseTo(exact, 10);
+      expect(energyDivergence(values, logLaw(slope), weights, temperature)).toBeCloseTo(0, 10);
+    }
   });
 });

@@ -216,6 +216,19 @@ describe('the optimum of the task itself', () => {
   });
 });
 
+test('solving destroys its own tensors and no others, whatever scopes begin and end meanwhile', async () => {
+  const gpu = gpuOf();
+  const before = gpu.memory().total;
+  const solving = MultigoalOptimum.solve(gpu, problemOf(SMALL));
+  const release = gpu.scope();
+  const other = gpu.tensorOf('other', Float32Array.of(1, 2, 3));
+  await solving;
+  expect(gpu.memory().tensors.map(({ label }) => label)).toContain('other');
+  expect(await gpu.read(other)).toEqual(Float32Array.of(1, 2, 3));
+  release();
+  expect(gpu.memory().total).toBe(before);
+});
+
 test('with noise, draws follow a density whose integral is V', async () => {
   const task = { ...SMALL, noise: 0.2 };
   const optimum = await MultigoalOptimum.solve(gpuOf(), problemOf(task));
@@ -234,6 +247,8 @@ test('with noise, draws follow a density whose integral is V', async () => {
     expect(Math.abs(mean - entropy)).toBeLessThan(0.02 + (4 * deviation) / Math.sqrt(nats.length));
   }
   expect(optimum.rollOut({ count: 20, seed: 2, maxSteps: 100 }).goalShares).toHaveLength(3);
+  expect(() => optimum.model(0)).toThrow(UsageError);
+  expect(() => optimum.model(0)).toThrow(/a task with noise, here 0.2: solve it with noise 0/);
 });
 
 describe('episodes of worlds whose answer is known', () => {
@@ -272,6 +287,7 @@ describe('episodes of worlds whose answer is known', () => {
 test.each<[Partial<MultigoalProblem>, RegExp]>([
   [{ temperature: 0 }, /temperature must be a number of at least 0.2/],
   [{ temperature: NaN }, /temperature must be/],
+  [{ temperature: -1, params: { action_cost: 0 } }, /temperature must be above 0, not -1\./],
   [{ discount: 1 }, /discount must lie from 0 to below 1, not 1/],
   [{ spacing: 0.03 }, /spacing must divide .* but 0.03 does not/],
   [{ spacing: -0.1 }, /but -0.1 does not/],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { klToOptimum, type Divergence } from '../../src/exact/divergence.ts';
 import { gapVisits, softReturnGap, type Trajectory } from '../../src/exact/soft-return-gap.ts';
 import { stepState } from '../oracles/multigoal.ts';
-import { generator, MultiGoalOptimum } from '../oracles/optimum.ts';
+import { generator, OracleOptimum } from '../oracles/optimum.ts';
 
 const certain = (nats: number): Divergence => ({ nats, lowerBound: false });
 
@@ -51,7 +51,7 @@ describe('the soft-return gap', () => {
 });
 
 describe('on multi-goal', () => {
-  const optimum = new MultiGoalOptimum(10);
+  const optimum = new OracleOptimum(10);
   const ACTIONS = 64;
 
   /** Episodes of a policy to their end, at most `cap` steps, and each one's discounted soft return in nats. */

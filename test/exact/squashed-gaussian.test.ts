@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { bestSquashedGaussian } from '../../src/exact/squashed-gaussian.ts';
 import { klToOptimum } from '../../src/exact/divergence.ts';
-import { MultiGoalOptimum } from '../oracles/optimum.ts';
+import { OracleOptimum } from '../oracles/optimum.ts';
 import { Draws } from '../oracles/random.ts';
 
 /** log of the density of tanh(u) at `action`, u normal with mean (0.4, -0.8) and covariance ((0.25, 0.1), (0.1, 0.16)). */
@@ -36,13 +36,13 @@ describe('the best squashed Gaussian', () => {
     [5, 0.621, 0.36],
     [3, 1.214, 0.75],
   ])('stays away from a pi* with several modes, at temperature %d', (temperature, origin, diagonal) => {
-    const optimum = new MultiGoalOptimum(temperature);
+    const optimum = new OracleOptimum(temperature);
     expect(Math.abs(bestSquashedGaussian(optimum, [0, 0]).nats - origin)).toBeLessThan(0.02);
     expect(Math.abs(bestSquashedGaussian(optimum, [2.5, 2.5]).nats - diagonal)).toBeLessThan(0.02);
   });
 
   test('is as far from pi* as its draws say', () => {
-    const optimum = new MultiGoalOptimum(3);
+    const optimum = new OracleOptimum(3);
     const state = [2.5, 2.5];
     const { mean, covariance, nats } = bestSquashedGaussian(optimum, state);
     const draws = new Draws(5);

@@ -167,6 +167,24 @@ describe('evaluating a policy (eq. 15 and 16)', () => {
   });
 });
 
+test('policy iteration that never comes to rest ends with a sentence', async () => {
+  // V is 0 under the first action and 2 under the second: policies that take turns move Q by 1 for ever.
+  const choice = { states: 1, actions: 2, transitions: [1, 1], rewards: [0, 1], discount: 0.5 };
+  const tabular = new TabularMdp(gpuOf(), choice);
+  let turns = 0;
+  tabular.boltzmann = () =>
+    Promise.resolve({
+      value: Float32Array.of(0),
+      policy: turns++ % 2 === 0 ? Float32Array.of(0, 1) : Float32Array.of(1, 0),
+    });
+  const improved: number[] = [];
+  const run = async () => {
+    for await (const { q } of tabular.improve([1, 0], { temperature: 1 })) improved.push(Math.round(q[0]!));
+  };
+  await expect(run()).rejects.toThrow(/still moves Q by 1.00 in step 25, .* a tolerance above 4.7\d+e-7/);
+  expect(improved.slice(0, 4)).toEqual([0, 1, 0, 1]);
+});
+
 describe('what is not a process is refused by', () => {
   const tables: MdpTables = {
     states: 2,

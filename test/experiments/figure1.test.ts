@@ -2,7 +2,7 @@ import { parseHTML } from 'linkedom';
 import { describe, expect, test } from 'vitest';
 import type { Optimum } from '../../src/exact/optimum.ts';
 import { drawFigure1 } from '../../src/experiments/figure1.ts';
-import { optimumOf } from '../../src/experiments/run-optimum.ts';
+import { optimumForFigure } from '../../src/experiments/run-optimum.ts';
 import { resolveConfig } from '../../src/train/config.ts';
 import { randomBits, uniform } from '../oracles/random.ts';
 import { useGpu } from '../support/gpu.ts';
@@ -105,11 +105,15 @@ describe('drawFigure1', () => {
   });
 });
 
-describe('optimumOf', () => {
+describe('optimumForFigure', () => {
   const gpu = useGpu();
 
   test('solves multigoal at the temperature and the discount of the run', async () => {
-    const optimum = await optimumOf(gpu(), resolveConfig({ environment: 'multigoal', discount: 0.9 }), 5);
+    const optimum = await optimumForFigure(
+      gpu(),
+      resolveConfig({ environment: 'multigoal', discount: 0.9 }),
+      5,
+    );
     expect(optimum?.temperature).toBe(5);
     expect(optimum?.discount).toBe(0.9);
     expect(optimum?.sampleAt([0, 0], 3, 1)).toHaveLength(3);
@@ -121,6 +125,6 @@ describe('optimumOf', () => {
     ['a temperature at which pi* hovers for ever', 'multigoal', 15],
     ['no temperature', 'multigoal', NaN],
   ])('knows none for %s', async (_, environment, temperature) => {
-    expect(await optimumOf(gpu(), resolveConfig({ environment }), temperature)).toBeUndefined();
+    expect(await optimumForFigure(gpu(), resolveConfig({ environment }), temperature)).toBeUndefined();
   });
 });

@@ -4,7 +4,10 @@ import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 import { ROOT } from '../support/child.ts';
 
-/** Which folders of src a folder may import besides itself; `types` marks one whose types alone it may have. */
+/**
+ * Which folders of src a folder may import besides itself; `types` marks one whose types alone it may have. `profile`
+ * (times of programs) and `physics` (bodies compiled to WGSL) are planned, and have their places already.
+ */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   gpu: [],
   profile: ['gpu'],

@@ -132,7 +132,7 @@ interface Table {
 }
 
 /** The optimum of the noiseless task at `temperature`, discount 0.99; densities are normalised to about 0.005 nats, 0.02 where the rim of a goal is near. */
-export class MultiGoalOptimum {
+export class OracleOptimum {
   readonly temperature: number;
   readonly discount = 0.99;
   private readonly grid: Float64Array;

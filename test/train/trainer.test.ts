@@ -167,6 +167,12 @@ describe('Trainer', () => {
     expect(values['charts/episodic_return']).toBeLessThan(-30);
   });
 
+  test('where nothing terminates, no row counts it as a success', async () => {
+    const { rows } = await trainSmall({ environment: 'multigoal-paper', updates: METRICS_INTERVAL });
+    expect(Object.keys(rows[0]!.values)).toContain('charts/episodic_length');
+    expect(Object.keys(rows[0]!.values)).not.toContain('charts/success');
+  });
+
   test('a row holds the means of what the GPU holds, and unfinished episodes do not count', async () => {
     // 25 updates after 4 iterations of warm-up: no episode can have been cut twice, some have not ended at all.
     const { trainer, rows } = await trainSmall({

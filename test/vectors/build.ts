@@ -11,7 +11,7 @@ import {
   polyak,
 } from '../oracles/mlp.ts';
 import { stepState } from '../oracles/multigoal.ts';
-import { MultiGoalOptimum } from '../oracles/optimum.ts';
+import { OracleOptimum } from '../oracles/optimum.ts';
 import { Draws } from '../oracles/random.ts';
 import {
   POLICY_DENSITY_GUARDS,
@@ -445,7 +445,7 @@ const OPTIMUM_POINTS: [Row, Row][] = [
  */
 export function optimumVectors(perUnit = 64, actionPoints = 400): OptimumVectors[] {
   return [6].map((alpha) => {
-    const optimum = new MultiGoalOptimum(alpha, { perUnit, actionPoints });
+    const optimum = new OracleOptimum(alpha, { perUnit, actionPoints });
     const states = OPTIMUM_POINTS.map(([state]) => state);
     return {
       alpha,

@@ -11,7 +11,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> source: array<f32>;
-@group(0) @binding(2) var<storage, read_write> resampled: array<f32>;
+@group(0) @binding(2) var<storage, read_write> interpolated: array<f32>;
 
 fn source_at(x: u32, y: u32) -> f32 {
   return source[quadruple_index(x, y, params.source_points)];
@@ -28,5 +28,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let left = mix(source_at(low.x, low.y), source_at(low.x, low.y + 1u), part.y);
   let right = mix(source_at(low.x + 1u, low.y), source_at(low.x + 1u, low.y + 1u), part.y);
   let at = quadruple_index(id.y, id.x, params.points);
-  resampled[at] = params.keep * resampled[at] + params.scale * mix(left, right, part.x);
+  interpolated[at] = params.keep * interpolated[at] + params.scale * mix(left, right, part.x);
 }
