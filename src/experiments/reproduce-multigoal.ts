@@ -67,18 +67,22 @@ export const ARMS: readonly Arm[] = [
   ]);
 
 /**
- * How alpha comes to its value: from 10, geometrically, in units that keep Q of one size, with more random environments
- * (states between two goals are visited by them alone) and rates that fall.
+ * How alpha comes to its value: from 10, geometrically, in units that keep Q of one size. Colder runs take the recipe of the
+ * preset `sharp`, half as long. The kernel's bandwidth concerns soft Q-learning alone.
  */
 function schedule(temperature: number, arm: Arm): Partial<Config> {
   if (temperature === 10) return {};
   return {
     finalTemperature: temperature,
-    temperatureUpdates: 1000,
+    temperatureUpdates: 200 * (10 - temperature),
     rewardScale: 1 / temperature,
-    updates: 2500,
+    updates: 3000,
+    environments: 256,
+    batchSize: 128,
     randomShare: 0.5,
-    finalLearningRateShare: 0.1,
+    criticLearningRate: 5e-3,
+    policyLearningRate: 5e-3,
+    finalLearningRateShare: 0.02,
     ...(arm.settings['algorithm'] === 'soft-q' && { bandwidth: 'paper' }),
   };
 }

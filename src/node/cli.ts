@@ -17,7 +17,8 @@ import {
   refinementText,
   type RefinementFlags,
 } from './refinement.ts';
-import { reproduceMultigoal } from './reproduce.ts';
+import { ARMS } from '../experiments/reproduce-multigoal.ts';
+import { parseLearners, reproduceMultigoal } from './reproduce.ts';
 import { RunFolder } from './run-folder.ts';
 import { SOLVE_DEFAULTS, solveAction } from './solve.ts';
 import { evaluationRows, groundTruthRows, table, trainTable } from './table.ts';
@@ -121,6 +122,10 @@ function buildProgram(): Command {
     )
     .argument('<experiment>', Object.keys(EXPERIMENTS).join(', '))
     .option('--seeds <list>', 'e.g. 500-509', '500-509')
+    .option(
+      '--learners <list>',
+      `which of them to train: ${ARMS.map(({ name }) => name).join(', ')} (default: all)`,
+    )
     .option(
       '--out <file>',
       'JSON file of the runs; those already in it are not repeated',
@@ -270,7 +275,12 @@ const EXPERIMENTS = { multigoal: reproduceMultigoal };
 
 async function reproduceAction(
   experiment: string,
-  flags: { readonly seeds: string; readonly out: string; readonly adapter?: string },
+  flags: {
+    readonly seeds: string;
+    readonly learners?: string;
+    readonly out: string;
+    readonly adapter?: string;
+  },
 ): Promise<void> {
   if (!Object.hasOwn(EXPERIMENTS, experiment)) {
     throw new UsageError(
@@ -279,6 +289,7 @@ async function reproduceAction(
   }
   await EXPERIMENTS[experiment as keyof typeof EXPERIMENTS]({
     seeds: parseSeeds(flags.seeds),
+    arms: parseLearners(flags.learners),
     out: flags.out,
     adapter: parseAdapterChoice(flags.adapter),
   });

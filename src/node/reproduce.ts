@@ -6,6 +6,7 @@ import {
   summariseComparison,
   summariseGoals,
   TEMPERATURES,
+  type Arm,
   type ComparisonRow,
   type ComparisonSummary,
   type GoalCommitment,
@@ -25,6 +26,8 @@ import { openGpu } from './train.ts';
 /** What to reproduce, on which seeds, and where the results are kept. */
 export interface ReproduceOptions {
   readonly seeds: readonly number[];
+  /** Those to train; the table shows all that the file has. */
+  readonly arms: readonly Arm[];
   readonly adapter: AdapterChoice;
   /** JSON file of the runs; those already in it are not run again. */
   readonly out: string;
@@ -38,11 +41,31 @@ interface Results {
 }
 
 /**
+ * The learners named in a list separated by commas; all of them without one.
+ * @throws UsageError for a name that is none of theirs.
+ */
+export function parseLearners(text: string | undefined): readonly Arm[] {
+  if (text === undefined) return ARMS;
+  return text.split(',').map((name) => {
+    const arm = ARMS.find((one) => one.name === name.trim());
+    if (arm) return arm;
+    throw new UsageError(
+      `--learners knows no '${name}'; there is ${ARMS.map((one) => one.name).join(', ')}.`,
+    );
+  });
+}
+
+/**
  * Runs the paper's first comparison, arm by arm and seed by seed, and prints its table. Every finished run is on the disk
  * at once: after an interrupt the same command goes on where it was.
  * @throws UsageError if the file is not one of these results, or was made on another adapter.
  */
-export async function reproduceMultigoal({ seeds, adapter: choice, out }: ReproduceOptions): Promise<void> {
+export async function reproduceMultigoal({
+  seeds,
+  arms,
+  adapter: choice,
+  out,
+}: ReproduceOptions): Promise<void> {
   await requireWritable(out);
   const { gpu, name: adapter } = await openGpu(choice);
   const before = await readResults(out);
@@ -56,7 +79,7 @@ export async function reproduceMultigoal({ seeds, adapter: choice, out }: Reprod
   for (const temperature of TEMPERATURES) {
     const optimum = await solveOptimum(gpu, DEFAULTS, temperature);
     floors.set(temperature, gaussianFloor(optimum));
-    for (const arm of ARMS.filter(({ temperatures }) => temperatures.includes(temperature))) {
+    for (const arm of arms.filter(({ temperatures }) => temperatures.includes(temperature))) {
       for (const seed of seeds) {
         const done = (row: ComparisonRow) =>
           row.arm === arm.name && row.temperature === temperature && row.seed === seed;

@@ -70,12 +70,12 @@ describe('the comparison of learners', () => {
           rewardScale,
           batchSize,
         }).toEqual({
-          environments: 64,
+          environments: temperature === 10 ? 64 : 256,
           warmupTransitions: 4096,
           randomShare: temperature === 10 ? 0.2 : 0.5,
           temperatureUpdates: configs[0]!.temperatureUpdates,
           rewardScale: configs[0]!.rewardScale,
-          batchSize: 64,
+          batchSize: temperature === 10 ? 64 : 128,
         });
         if (config.algorithm !== 'ddpg') expect(config.valueParticles).toBe(16);
         expect(config.fixedParticles + config.updatedParticles).toBe(config.policyParticles);

@@ -273,6 +273,7 @@ describe('bad input is one sentence and exit code 2', () => {
       /use --replay-capacity|lower --environments/,
     ],
     ['train multigoal --adapter quantum', /must be one of auto, system, swiftshader/],
+    ['reproduce multigoal --learners soft-q,td3', /--learners knows no 'td3'; there is soft-q, /],
     ['train multigoal --preset sharp --config CONFIG', /already starts from preset 'default'/],
     ['train multigoal --algorithm sac --config CONFIG', /already starts from algorithm 'soft-q'/],
     ['train multigoal --target-interval 4294967296', /--target-interval must be below 2\^32/],
