@@ -64,7 +64,7 @@ export const DEFAULTS: Config = {
 
 /**
  * What another algorithm than soft Q-learning changes in `DEFAULTS`, before a preset does; found on seeds 0-4 with 64
- * environments at alpha 10 and, for sac, in `sharp`. A target at half the speed keeps goals that sac loses for a while at
+ * environments at alpha 10 and, for sac, annealed to 5. A target at half the speed keeps goals that sac loses for a while at
  * 0.02, and a critic that learns alone first learns the value of an untrained policy: sac lost goals by that too. With
  * 1e-3 sac is slower, while ddpg needs it: at 3e-3 one run in five stops short of its goal at the end. With noise of 0.3
  * ddpg has reached none after 1,500 updates.
