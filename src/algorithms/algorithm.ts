@@ -28,8 +28,8 @@ export interface Metric {
   readonly per?: string;
 }
 
-/** Which kind of gradient step: the critic alone in the critic-first phase, or both networks. */
-export type UpdatePhase = 'critic' | 'both';
+/** Which kind of gradient step: the critic alone in the critic-first phase, the policy alone, or both networks. */
+export type UpdatePhase = 'critic' | 'policy' | 'both';
 
 /** Choices that every learner here has. */
 export interface LearnerOptions extends TemperatureOptions, ExplorationOptions {
@@ -148,6 +148,10 @@ export function assemble(
   return {
     update: {
       critic: program('update.critic', [...begin, critic.program, criticAdam.step, ...targets]),
+      policy: program('update.policy', [
+        ...[...begin, actor.program, actorAdam.step, ...end],
+        ...(actor.target ? [actor.target.update] : []),
+      ]),
       both: program('update.both', [...begin, ...middle, ...end, ...targets]),
     },
     state: new LearnerState(gpu, [kept(critic, criticAdam), kept(actor, actorAdam)], [temperature]),

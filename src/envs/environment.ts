@@ -37,6 +37,8 @@ export interface Environment {
   readonly defaultParams: EnvParams;
   /** Whether an episode may end by the task's own rule; if not, the time limit ends every one. */
   readonly terminates: boolean;
+  /** Whether the observation is the whole state, so that a stored transition can be made again in a changed world. */
+  readonly observesState: boolean;
   /** Names of the ways in which an episode may end well, if the task tells several apart: goals, exits. */
   readonly outcomes?: readonly string[];
   /** Which of `outcomes` the last observation of an episode belongs to; null for none. */
@@ -60,11 +62,21 @@ export function registerEnvironment(environment: {
   readonly wgsl: string;
   readonly defaultParams?: EnvParams;
   readonly terminates?: boolean;
+  readonly observesState?: boolean;
   readonly outcomes?: readonly string[];
   readonly outcomeOf?: (lastObservation: readonly number[]) => number | null;
   readonly plane?: TaskPlane;
 }): Environment {
-  const { name, wgsl, defaultParams = {}, terminates = true, outcomes, outcomeOf, plane } = environment;
+  const {
+    name,
+    wgsl,
+    defaultParams = {},
+    terminates = true,
+    observesState = false,
+    outcomes,
+    outcomeOf,
+    plane,
+  } = environment;
   if (registry.has(name)) throw new Error(`An environment '${name}' is registered already.`);
   const constants = constantsOf(wgsl);
   const size = (constant: string) => {
@@ -84,6 +96,7 @@ export function registerEnvironment(environment: {
     module: { name: `envs/${name}.wgsl`, text: wgsl },
     defaultParams,
     terminates,
+    observesState,
     ...(outcomes && { outcomes }),
     ...(outcomeOf && { outcomeOf }),
     ...(plane && { plane }),
@@ -111,12 +124,20 @@ export function environmentOf(name: string): Environment {
 
 /** The uniform tensor of an environment's EnvParams, or undefined if it has none. */
 export function envParamsTensor(gpu: Gpu, environment: Environment, params: EnvParams): Tensor | undefined {
-  const { name, text } = moduleText(environment.module);
-  const struct = structOf(text, 'EnvParams');
+  const struct = structOf(moduleText(environment.module).text, 'EnvParams');
   if (!struct) return undefined;
   const tensor = gpu.tensor(`${environment.spec.name}.params`, [struct.size / 4], { uniform: true });
-  gpu.write(tensor, new Float32Array(packStruct(struct, params, name)));
+  gpu.write(tensor, packEnvParams(environment, params));
   return tensor;
+}
+
+/**
+ * All of an environment's parameters as they lie in `struct EnvParams`.
+ * @throws Error for a name that is missing or unknown, and for too many numbers.
+ */
+export function packEnvParams(environment: Environment, params: EnvParams): Float32Array<ArrayBuffer> {
+  const { name, text } = moduleText(environment.module);
+  return new Float32Array(packStruct(structOf(text, 'EnvParams')!, params, name));
 }
 
 function moduleText(module: SlotFiller): { name: string; text: string } {

@@ -28,6 +28,7 @@ export const multigoalPaper = registerEnvironment({
   wgsl: shaderSource('envs/multigoal-paper.wgsl'),
   defaultParams: defaults,
   terminates: false,
+  observesState: true,
   outcomes: MULTIGOAL_OUTCOMES,
   outcomeOf: (position) => goalWithin(defaults.goal_spread, position),
   plane: {

@@ -1,5 +1,6 @@
-import { shaderSource } from '../gpu/shader.ts';
-import { registerEnvironment, type EnvParams } from './environment.ts';
+import { UsageError } from '../gpu/errors.ts';
+import { constantsOf, shaderSource } from '../gpu/shader.ts';
+import { registerEnvironment, type EnvParams, type Environment, type TaskPlane } from './environment.ts';
 
 /** Where the four goals lie: right, left, up, down. */
 export const MULTIGOAL_GOALS: readonly (readonly [number, number])[] = [
@@ -37,9 +38,13 @@ export const DIAGONAL = MULTIGOAL_PROBES.findIndex(([x, y]) => x === 2.5 && y ==
 /** Distance from a goal at which an episode ends. */
 export const MULTIGOAL_RADIUS = 1;
 
+const WGSL = shaderSource('envs/multigoal.wgsl');
+
+/** Goals that one world may have at most. */
+export const MOST_GOALS = constantsOf(WGSL)['MOST_GOALS']!;
+
 const defaults = {
-  goals: MULTIGOAL_GOALS.flatMap(([x, y]) => [x, y, 0, 0]),
-  goal_count: MULTIGOAL_GOALS.length,
+  ...goalParams(MULTIGOAL_GOALS),
   bound: MULTIGOAL_BOUND,
   action_cost: 30,
   distance_cost: 1,
@@ -52,33 +57,64 @@ const defaults = {
 /** The 2-D multi-goal task with the constants of the released code; see `shaders/envs/multigoal.wgsl`. */
 export const multigoal = registerEnvironment({
   name: 'multigoal',
-  wgsl: shaderSource('envs/multigoal.wgsl'),
+  wgsl: WGSL,
   defaultParams: defaults,
+  observesState: true,
   outcomes: MULTIGOAL_OUTCOMES,
   outcomeOf: goalReached,
-  plane: {
-    bound: MULTIGOAL_BOUND,
-    goals: MULTIGOAL_GOALS,
-    goalRadius: MULTIGOAL_RADIUS,
-    rewardAt,
-  },
+  plane: planeOf(MULTIGOAL_GOALS),
 });
+
+/**
+ * The same task with its goals elsewhere; they are called by their numbers, from 1 on.
+ * @throws UsageError unless there are 1 to `MOST_GOALS` goals, all within the walls.
+ */
+export function multigoalWith(goals: readonly (readonly [number, number])[]): Environment {
+  const within = goals.every((goal) => goal.every((at) => Math.abs(at) <= MULTIGOAL_BOUND));
+  if (goals.length < 1 || goals.length > MOST_GOALS || !within) {
+    throw new UsageError(
+      `There must be 1 to ${MOST_GOALS} goals, each within ${MULTIGOAL_BOUND} of the middle in both directions.`,
+    );
+  }
+  return {
+    ...multigoal,
+    defaultParams: { ...defaults, ...goalParams(goals) },
+    outcomes: goals.map((_, i) => String(i + 1)),
+    outcomeOf: (position) => goalWithin(MULTIGOAL_RADIUS, position, goals),
+    plane: planeOf(goals),
+  };
+}
+
+function goalParams(goals: readonly (readonly [number, number])[]) {
+  return { goals: goals.flatMap(([x, y]) => [x, y, 0, 0]), goal_count: goals.length };
+}
+
+function planeOf(goals: readonly (readonly [number, number])[]): TaskPlane {
+  return {
+    bound: MULTIGOAL_BOUND,
+    goals,
+    goalRadius: MULTIGOAL_RADIUS,
+    rewardAt: (x, y) => rewardAt(x, y, goals),
+  };
+}
 
 /** The goal at which an episode has arrived at `position`, as an index of `MULTIGOAL_GOALS`, or null. */
 export function goalReached(position: ArrayLike<number>): number | null {
   return goalWithin(MULTIGOAL_RADIUS, position);
 }
 
-/** The first goal less than `radius` from `position`, as an index of `MULTIGOAL_GOALS`, or null. */
-export function goalWithin(radius: number, position: ArrayLike<number>): number | null {
-  const index = MULTIGOAL_GOALS.findIndex(
-    ([x, y]) => (position[0]! - x) ** 2 + (position[1]! - y) ** 2 < radius ** 2,
-  );
+/** The first goal less than `radius` from `position`, as an index of `goals`, or null. */
+export function goalWithin(
+  radius: number,
+  position: ArrayLike<number>,
+  goals = MULTIGOAL_GOALS,
+): number | null {
+  const index = goals.findIndex(([x, y]) => (position[0]! - x) ** 2 + (position[1]! - y) ** 2 < radius ** 2);
   return index < 0 ? null : index;
 }
 
 /** The reward of standing still at `position`: what the level curves of the world show. */
-export function rewardAt(x: number, y: number): number {
-  const squared = Math.min(...MULTIGOAL_GOALS.map(([gx, gy]) => (x - gx) ** 2 + (y - gy) ** 2));
+export function rewardAt(x: number, y: number, goals = MULTIGOAL_GOALS): number {
+  const squared = Math.min(...goals.map(([gx, gy]) => (x - gx) ** 2 + (y - gy) ** 2));
   return -defaults.distance_cost * squared + (squared < MULTIGOAL_RADIUS ** 2 ? defaults.goal_reward : 0);
 }

@@ -3,7 +3,14 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantsOf, shaderSource, type SlotFiller } from '../gpu/shader.ts';
 import { view, type Tensor } from '../gpu/tensor.ts';
-import { envParamsTensor, type EnvParams, type Environment, type EnvSpec } from './environment.ts';
+import { UsageError } from '../gpu/errors.ts';
+import {
+  envParamsTensor,
+  packEnvParams,
+  type EnvParams,
+  type Environment,
+  type EnvSpec,
+} from './environment.ts';
 
 /** Where transitions go: the WGSL module of the slot `sink`, and the ring it writes. */
 export interface TransitionSink {
@@ -26,6 +33,8 @@ export interface VectorEnvOptions {
   readonly maxEpisodeSteps?: number;
 }
 
+/** Invocations that share the records of one member: enough to fill any GPU. */
+const MOST_RELABELLING = 2 ** 16;
 const EPISODE = constantsOf(shaderSource('vector_env/step.wgsl'));
 
 /**
@@ -117,6 +126,41 @@ export class VectorEnv {
             threads: [this.environments, this.members],
             params: { environments: this.environments, capacity: sink.capacity },
           },
+        ),
+    ]);
+  }
+
+  /**
+   * Changes the world between submits; parameters that are left out go back to what this was made with. Transitions that
+   * are stored already stay what they were: see `relabel`.
+   * @throws Error for an environment without parameters, or a name that it does not have.
+   */
+  setParams(params: EnvParams): void {
+    if (!this.params) throw new Error(`'${this.spec.name}' has no parameters.`);
+    const all = { ...this.#environment.defaultParams, ...this.#options.params, ...params };
+    this.#gpu.write(this.params, packEnvParams(this.#environment, all));
+  }
+
+  /**
+   * Makes every transition stored in `sink` again in the world as it is now: reward, next observation and end follow from
+   * its observation and action.
+   * @throws UsageError where the observation is not the whole state.
+   */
+  relabel(sink: Pick<TransitionSink, 'ring' | 'capacity'>): Program {
+    const { seeds, clock } = this.#options;
+    const { module, observesState, spec } = this.#environment;
+    if (!observesState) {
+      throw new UsageError(
+        `Transitions of '${spec.name}' cannot be relabelled: its observation is not its whole state.`,
+      );
+    }
+    const invocations = Math.min(sink.capacity, MOST_RELABELLING);
+    return program('env.relabel', [
+      this.#gpu
+        .kernel('vector_env/relabel.wgsl', { slots: { env: module }, tunables: this.#tunables })
+        .bind(
+          { ...(this.params && { env_params: this.params }), clock: clock.tensor, seeds, ring: sink.ring },
+          { threads: [invocations, this.members], params: { capacity: sink.capacity, invocations } },
         ),
     ]);
   }

@@ -114,4 +114,9 @@ export class ReplayBuffer {
       ),
     ]);
   }
+
+  /** Forgets every transition, between submits. The next update samples what has been collected since. */
+  async forget(clock: Clock): Promise<void> {
+    clock.write({ ...(await clock.read()), replayCursor: 0, replaySize: 0 });
+  }
 }

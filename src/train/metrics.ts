@@ -73,12 +73,14 @@ export class Metrics {
     this.record = program('metrics', [...parts, record]);
   }
 
-  /** Rows recorded since the last call, oldest first, and the first fault if a number stopped being finite. */
-  async read(): Promise<{ rows: MetricRow[]; fault: Fault | undefined }> {
-    const [words, faultWords] = await Promise.all([
-      this.#gpu.read(this.#rows),
-      this.#gpu.read(this.#faults.tensor),
-    ]);
+  /** The first fault if a number stopped being finite. */
+  async fault(): Promise<Fault | undefined> {
+    return this.#faults.first(await this.#gpu.read(this.#faults.tensor));
+  }
+
+  /** Rows recorded since the last call, oldest first. */
+  async read(): Promise<MetricRow[]> {
+    const words = await this.#gpu.read(this.#rows);
     const bits = new Uint32Array(words.buffer);
     const floats = new Float32Array(words.buffer);
     const width = HEAD + this.#metrics.length;
@@ -93,6 +95,6 @@ export class Metrics {
     }
     rows.sort((a, b) => a.updates - b.updates);
     this.#lastUpdates = rows.at(-1)?.updates ?? this.#lastUpdates;
-    return { rows, fault: this.#faults.first(faultWords) };
+    return rows;
   }
 }

@@ -5,6 +5,7 @@ import { environmentOf, type Environment } from '../envs/environment.ts';
 import { VectorEnv } from '../envs/vector-env.ts';
 import { Clock } from '../gpu/clock.ts';
 import { UsageError } from '../gpu/errors.ts';
+import type { Fault } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
@@ -23,6 +24,10 @@ const MULTIPLY_ADDS_PER_SUBMIT = 1e9;
 export const METRICS_INTERVAL = 25;
 const SUBMITS_IN_FLIGHT = 2;
 const MILLISECONDS_PER_READ_OUT = 250;
+
+/** Names of arrays in a checkpoint. */
+const ENV_PARAMS = 'env.params';
+const REPLAY_RING = 'replay.ring';
 
 const EPISODE = constantsOf(shaderSource('vector_env/step.wgsl'));
 
@@ -63,6 +68,7 @@ export class Trainer {
   readonly clock: Clock;
   /** What each kind of iteration does; see `iteration`. */
   readonly iterations: Readonly<Record<'warmup' | 'critic' | 'both', Program>>;
+  readonly #steps: Readonly<Record<'environment' | 'critic' | 'policy', Program>>;
   readonly #metrics: Metrics;
   readonly #warmupIterations: number;
   readonly #iterationsPerSubmit: number;
@@ -111,6 +117,12 @@ export class Trainer {
       critic: this.#iterationOf('critic', behaviour.random),
       both: this.#iterationOf('both', behaviour.policy),
     };
+    const { update } = this.algorithm;
+    this.#steps = {
+      environment: program('step', [behaviour.policy, this.#envStep(), this.clock.tick({ iterations: 1 })]),
+      critic: program('critic', [update.critic, this.clock.tick({ updates: 1 })]),
+      policy: program('policy', [update.policy, this.clock.tick({ updates: 1, policyUpdates: 1 })]),
+    };
   }
 
   /**
@@ -150,10 +162,13 @@ export class Trainer {
     return this.env.step(this.algorithm.behaviour.action, this.replay.sink);
   }
 
-  /** Encodes one submit's iterations, or fewer if `until` updates are done before. */
-  #submit(until: number): void {
+  /**
+   * Encodes `iterations` iterations in one submit, or fewer if `until` updates are done before, and does not wait: for
+   * callers with a pace of their own. How iterations are grouped changes no number.
+   */
+  advance(iterations: number, until = Infinity): void {
     const programs: Program[] = [];
-    for (let i = 0; i < this.#iterationsPerSubmit && this.#updates < until; i++) {
+    for (let i = 0; i < iterations && this.#updates < until; i++) {
       this.#iteration++;
       if (this.#iteration <= this.#warmupIterations) {
         programs.push(this.iterations.warmup);
@@ -169,6 +184,27 @@ export class Trainer {
   }
 
   /**
+   * Encodes one step alone and does not wait: the environments (Algorithm 1, lines 4 to 8), an update of the critic (line
+   * 20) or one of the policy (line 26). A policy update counts as an update too, so that the next one has its own
+   * minibatch.
+   * @throws UsageError for an update before there is any transition.
+   */
+  step(what: 'environment' | 'critic' | 'policy'): void {
+    if (what === 'environment') {
+      this.#iteration++;
+      const random =
+        this.#iteration <= this.#warmupIterations || this.#updates < this.config.criticFirstUpdates;
+      this.gpu.submit([random ? this.iterations.warmup : this.#steps.environment]);
+      return;
+    }
+    if (this.#iteration === 0) {
+      throw new UsageError('There are no transitions to learn from yet: step the environments first.');
+    }
+    this.#updates++;
+    this.gpu.submit([this.#steps[what], this.#metrics.record]);
+  }
+
+  /**
    * Trains until `until` updates are done. Two submits are kept in flight; metrics come back late and on the side.
    * @throws DivergenceError naming the quantity and the update when a loss or weight stopped being finite.
    */
@@ -180,7 +216,7 @@ export class Trainer {
     let failure: Error | undefined;
     let lastReadOut = performance.now();
     while (this.#updates < until && !signal?.aborted && !failure) {
-      this.#submit(until);
+      this.advance(this.#iterationsPerSubmit, until);
       const done = this.gpu.idle();
       // The first to fail is thrown below; the others must not become unhandled rejections.
       done.catch(() => undefined);
@@ -189,7 +225,8 @@ export class Trainer {
       if (!reading && performance.now() - lastReadOut > MILLISECONDS_PER_READ_OUT) {
         lastReadOut = performance.now();
         reading = true;
-        readOut = this.#readOut(onProgress)
+        readOut = this.readOut()
+          .then(onProgress)
           .catch((error: unknown) => {
             failure = error as Error;
           })
@@ -200,7 +237,9 @@ export class Trainer {
     }
     await Promise.all([...inFlight, readOut]);
     if (failure) throw failure;
-    await this.#readOut(onProgress);
+    // Read out even if nobody listens: it is what notices a divergence.
+    const last = await this.readOut();
+    onProgress?.(last);
   }
 
   /**
@@ -208,12 +247,12 @@ export class Trainer {
    * @throws DivergenceError if a loss or weight is not finite: such a state is not worth keeping.
    */
   async snapshot(): Promise<Snapshot> {
-    await this.#readOut(undefined);
-    const { gpu, env, replay, config } = this;
+    const fault = await this.#metrics.fault();
+    if (fault) throw await this.#divergence(fault);
+    const { gpu, replay, config } = this;
     const clock = await this.clock.read();
     const filled = view(replay.ring, 'replay.filled', 0, [clock.replaySize, replay.ring.shape.at(-1)!]);
-    const noise = this.algorithm.behaviour.noise;
-    const named = async (name: string, tensor: Tensor): Promise<NamedArray> => ({
+    const named = async ([name, tensor]: readonly [string, Tensor]): Promise<NamedArray> => ({
       name,
       shape: tensor.shape,
       data: await gpu.read(tensor),
@@ -222,34 +261,86 @@ export class Trainer {
       config,
       clock,
       learner: await this.algorithm.state(),
-      environment: await Promise.all([
-        named('env.state', env.state),
-        named('env.observation', env.observation),
-        named('env.episode', env.episode),
-        ...(env.params ? [named('env.params', env.params)] : []),
-        ...(noise ? [named('exploration-noise', noise)] : []),
-      ]),
-      replay: await Promise.all(clock.replaySize > 0 ? [named('replay.ring', filled)] : []),
+      environment: await Promise.all(this.#environmentTensors().map(named)),
+      replay: await Promise.all(clock.replaySize > 0 ? [named([REPLAY_RING, filled])] : []),
     };
   }
 
-  async #readOut(onProgress: RunOptions['onProgress']): Promise<void> {
-    const updates = this.#updates;
-    const iterations = this.#iteration;
-    const { rows, fault } = await this.#metrics.read();
-    onProgress?.({ updates, iterations, rows });
-    if (fault) throw new DivergenceError(await this.#divergence(fault.name, fault.update));
+  /** What a checkpoint keeps of the environments, by its names there. */
+  #environmentTensors(): (readonly [string, Tensor])[] {
+    const { env } = this;
+    const noise = this.algorithm.behaviour.noise;
+    return [
+      ['env.state', env.state],
+      ['env.observation', env.observation],
+      ['env.episode', env.episode],
+      ...(env.params ? [[ENV_PARAMS, env.params] as const] : []),
+      ...(noise ? [['exploration-noise', noise] as const] : []),
+    ];
   }
 
-  /** The sentence for a number that is not finite, with the name of the first tensor that holds one. */
-  async #divergence(quantity: string, update: number): Promise<string> {
+  /**
+   * How far the run is, with the rows of metrics since the last call, after all submitted work.
+   * @throws DivergenceError naming the quantity and the update when a loss or weight stopped being finite.
+   */
+  async readOut(): Promise<Progress> {
+    const updates = this.#updates;
+    const iterations = this.#iteration;
+    const [rows, fault] = await Promise.all([this.#metrics.read(), this.#metrics.fault()]);
+    if (fault) throw await this.#divergence(fault);
+    return { updates, iterations, rows };
+  }
+
+  /**
+   * Goes on where `snapshot` was taken; this trainer must not have done anything yet. With the configuration of the
+   * snapshot everything is put back, and the run continues as if it had not been interrupted, to the bit. Of another
+   * number of environments, or another capacity, what does not fit starts afresh and is named in the answer.
+   * @throws UsageError when the networks are not of the same shapes; nothing is changed then.
+   */
+  restore({ learner, environment, replay, clock }: Snapshot): readonly ('environments' | 'replay')[] {
+    const { gpu } = this;
+    const { ring, capacity } = this.replay;
+    try {
+      this.algorithm.restore(new Map(learner.map(({ name, data }) => [name, data])));
+    } catch (error) {
+      throw new UsageError(`These networks do not fit this configuration: ${(error as Error).message}.`);
+    }
+    const arrays = new Map([...environment, ...replay].map(({ name, data }) => [name, data]));
+    const fits = ([name, { size }]: readonly [string, Tensor]) => arrays.get(name)?.length === size;
+    const tensors = this.#environmentTensors();
+    const sameEnvironments = tensors.every(fits);
+    // The world itself does not depend on how many environments there are.
+    for (const [name, tensor] of tensors.filter(
+      (one) => sameEnvironments || (one[0] === ENV_PARAMS && fits(one)),
+    )) {
+      gpu.write(tensor, arrays.get(name)!);
+    }
+    const records = arrays.get(REPLAY_RING);
+    const { replaySize, replayCursor } = clock;
+    const sameReplay =
+      (records?.length ?? 0) === replaySize * ring.shape.at(-1)! &&
+      replaySize <= capacity &&
+      // The next record goes behind the last or, in a full ring, over the oldest.
+      (replaySize === capacity || replayCursor === replaySize);
+    if (sameReplay && records) gpu.write(ring, records);
+    this.clock.write(sameReplay ? clock : { ...clock, replayCursor: 0, replaySize: 0 });
+    this.#updates = clock.updates;
+    this.#iteration = clock.iteration;
+    return [
+      ...(sameEnvironments ? [] : ['environments' as const]),
+      ...(sameReplay ? [] : ['replay' as const]),
+    ];
+  }
+
+  /** The error for a number that is not finite, with the name of the first tensor that holds one. */
+  async #divergence({ name: quantity, update }: Fault): Promise<DivergenceError> {
     const arrays = await this.algorithm.state();
     const broken = arrays.find(({ data }) => data.some((number) => !Number.isFinite(number)));
     const iteration = this.#warmupIterations + Math.floor(update / this.config.updatesPerStep) + 1;
     const where = broken ? `; tensor '${broken.name}' now holds such numbers` : '';
-    return (
+    return new DivergenceError(
       `Training diverged: the ${quantity} became NaN or infinite in update ${update + 1} (iteration ${iteration})${where}. ` +
-      `Lower --critic-learning-rate or --policy-learning-rate, or check the scale of the rewards.`
+        `Lower --critic-learning-rate or --policy-learning-rate, or check the scale of the rewards.`,
     );
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { encodeCheckpoint } from '../../src/train/checkpoint.ts';
+import { decodeCheckpoint, encodeCheckpoint, type CheckpointFiles } from '../../src/train/checkpoint.ts';
 import { resolveConfig } from '../../src/train/config.ts';
 import { PRESETS } from '../../src/train/presets.ts';
 import { Evaluator, relativeEntropy } from '../../src/train/evaluator.ts';
@@ -32,6 +32,11 @@ async function trainSmall(settings: Record<string, unknown> = {}) {
   return { trainer, rows, files: await encodeCheckpoint(await trainer.snapshot()) };
 }
 
+const filesOf =
+  ({ files }: CheckpointFiles) =>
+  (name: string) =>
+    Promise.resolve(files.get(name)!);
+
 describe('Trainer', () => {
   test('same seed, same adapter: the same checkpoint, however the run is cut up; another seed: another', async () => {
     const { files: first } = await trainSmall();
@@ -41,6 +46,73 @@ describe('Trainer', () => {
     expect(second.hash).toBe(first.hash);
     const { files: other } = await trainSmall({ seed: 1 });
     expect(other.hash).not.toBe(first.hash);
+  });
+
+  test.each(['soft-q', 'sac', 'ddpg'])(
+    'a run of %s that goes on from a snapshot ends as the uninterrupted one, to the bit',
+    async (algorithm) => {
+      const settings = { algorithm, criticFirstUpdates: 10, noiseSigma: 0.2, finalTemperature: 5 };
+      const { files } = await trainSmall(settings);
+      // 7: in the critic-first phase. 40: the ring has run over.
+      for (const until of [7, 40]) {
+        const first = await Trainer.create(gpuOf(), resolveConfig({ ...SMALL, ...settings }));
+        await first.run({ until });
+        const snapshot = await decodeCheckpoint(filesOf(await encodeCheckpoint(await first.snapshot())));
+        const second = await Trainer.create(gpuOf(), resolveConfig({ ...SMALL, ...settings }));
+        expect(second.restore(snapshot)).toEqual([]);
+        expect([second.updates, second.iteration]).toEqual([first.updates, first.iteration]);
+        await second.run();
+        expect((await encodeCheckpoint(await second.snapshot())).hash).toBe(files.hash);
+      }
+    },
+  );
+
+  test('a snapshot goes on with other environments and another ring, which start afresh; with other networks it is refused', async () => {
+    const { trainer } = await trainSmall();
+    const snapshot = await trainer.snapshot();
+    const restored = async (settings: Record<string, unknown>) => {
+      const other = await Trainer.create(gpuOf(), resolveConfig({ ...SMALL, ...settings }));
+      return { other, afresh: other.restore(snapshot) };
+    };
+    const { other, afresh } = await restored({ environments: 20 });
+    expect(afresh).toEqual(['environments']);
+    expect(await other.clock.read()).toEqual(snapshot.clock);
+    expect((await restored({ replayCapacity: 600 })).afresh).toEqual(['replay']);
+    await expect(restored({ hidden: [8] })).rejects.toThrow(/These networks do not fit/);
+  });
+
+  test('single steps change what they are named after, and nothing else', async () => {
+    const { trainer } = await trainSmall();
+    const weights = async () => {
+      const arrays = new Map((await trainer.algorithm.state()).map(({ name, data }) => [name, data]));
+      const of = (prefix: string) =>
+        [...arrays].filter(([name]) => name.startsWith(prefix)).flatMap(([, data]) => [...data]);
+      return { q: of('q.'), policy: of('policy.') };
+    };
+    const [before, clock] = [await weights(), await trainer.clock.read()];
+    expect(before.q.length * before.policy.length).toBeGreaterThan(0);
+    trainer.step('environment');
+    expect(await weights()).toEqual(before);
+    trainer.step('critic');
+    const afterCritic = await weights();
+    expect(afterCritic.policy).toEqual(before.policy);
+    expect(afterCritic.q).not.toEqual(before.q);
+    trainer.step('policy');
+    const afterPolicy = await weights();
+    expect(afterPolicy.q).toEqual(afterCritic.q);
+    expect(afterPolicy.policy).not.toEqual(before.policy);
+    const { iteration, updates, policyUpdates } = clock;
+    expect(await trainer.clock.read()).toMatchObject({
+      iteration: iteration + 1,
+      updates: updates + 2,
+      policyUpdates: policyUpdates + 1,
+    });
+    expect((await trainer.readOut()).rows.map((row) => row.updates)).toEqual([updates + 2]);
+  });
+
+  test('an update before any transition is refused in a sentence', async () => {
+    const trainer = await Trainer.create(gpuOf(), resolveConfig(SMALL));
+    expect(() => trainer.step('critic')).toThrow(/step the environments first/);
   });
 
   test('the clock counts every phase, and the ring wraps', async () => {
