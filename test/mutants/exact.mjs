@@ -2,6 +2,7 @@
 
 const OPTIMUM = 'test/exact/multigoal-optimum.test.ts';
 const DISTANCE = 'test/exact/sample-distance.test.ts';
+const DIVERGENCE = 'test/exact/divergence.test.ts';
 const GROUND_TRUTH = 'test/train/ground-truth.test.ts';
 
 export const EXACT = [
@@ -104,18 +105,17 @@ export const EXACT = [
   {
     name: 'divergence-reversed',
     mistake: 'KL(pi* || p) stands for KL(p || pi*)',
-    file: 'src/train/ground-truth.ts',
-    find: 'return weights[k]! * Math.exp(log) * (log - optimum.logDensityAt(state, grid[k]!));',
-    replace:
-      'const exact = optimum.logDensityAt(state, grid[k]!);\n      return weights[k]! * Math.exp(exact) * (exact - log);',
-    checks: [GROUND_TRUTH],
+    file: 'src/exact/divergence.ts',
+    find: 'return sum + weights[k]! * Math.exp(log) * (log - logDensities[k]!);',
+    replace: 'return sum + weights[k]! * Math.exp(logDensities[k]!) * (logDensities[k]! - log);',
+    checks: [DIVERGENCE, GROUND_TRUTH],
   },
   {
     name: 'probe-in-scaled-units',
     mistake: 'the critic’s values at the probes are brought to the networks’ units, not to nats',
     file: 'src/train/ground-truth.ts',
-    find: 'gridValues.map((value) => value / temperature)',
-    replace: 'gridValues.map((value) => value * rewardScale)',
+    find: 'energyDivergence(gridValues, logDensities, weights, temperature)',
+    replace: 'energyDivergence(gridValues, logDensities, weights, 1 / rewardScale)',
     checks: [GROUND_TRUTH],
   },
   {
