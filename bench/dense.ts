@@ -7,20 +7,14 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { Gpu } from '../src/gpu/gpu.ts';
-import { program } from '../src/gpu/program.ts';
-import { constantsOf } from '../src/gpu/shader.ts';
 import { Mlp } from '../src/nn/mlp.ts';
+import { rooflineWork } from '../src/profile/roofline.ts';
 import { acquireAdapter, parseAdapterChoice } from '../src/node/adapter.ts';
 import { median, paired, repeatsOf, sample, type Row, type Work } from './support/measure.ts';
 
 const ROWS = 2048;
 const WIDTH = 128;
 const PAIRS = 9;
-const ROOFLINE_THREADS = 2 ** 17;
-/** Multiply-adds of one invocation of the roofline kernel. */
-const ROOFLINE_STEPS = 8192;
-/** How many sums a thread must have on the way to hide the latency of one differs from adapter to adapter. */
-const ROOFLINE_SUMS = [16, 32, 64];
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { adapter: { type: 'string' }, json: { type: 'string' } } });
@@ -85,21 +79,9 @@ function denseWork(gpu: Gpu): Record<string, Work> {
 
 /** The fastest of the roofline's variants, by the time that the rows are about. */
 async function bestRoofline(gpu: Gpu) {
-  // |x| < 1: the sums stay finite and far from the slow denormal numbers.
-  const factors = gpu.tensorOf('roofline.factors', Float32Array.of(0.999, 0.5));
-  const result = gpu.tensor('roofline.result', [ROOFLINE_THREADS]);
   const variants = [];
-  for (const sums of ROOFLINE_SUMS) {
-    const kernel = gpu.kernel('profile/roofline.wgsl', { tunables: { SUMS: sums } });
-    const tile = constantsOf(kernel.shader.code);
-    const dispatch = kernel.bind(
-      { factors, result },
-      { threads: [ROOFLINE_THREADS], params: { rounds: ROOFLINE_STEPS / (sums * tile['STEPS']!) } },
-    );
-    const work: Work = {
-      program: program('roofline', [dispatch]),
-      size: 2 * ROOFLINE_THREADS * ROOFLINE_STEPS * 1e-9,
-    };
+  for (const { sums, program, flops } of rooflineWork(gpu)) {
+    const work: Work = { program, size: flops * 1e-9 };
     const repeats = await repeatsOf(gpu, work);
     const rates = [];
     for (let i = 0; i < 3; i++) rates.push(await sample(gpu, work, repeats));

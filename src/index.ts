@@ -8,6 +8,7 @@ export { Clock, type ClockReading, type Tick } from './gpu/clock.ts';
 export { Kernel, type BindOptions } from './gpu/kernel.ts';
 export { describe, program, type Dispatch, type Program } from './gpu/program.ts';
 export { below, random, uniform } from './gpu/random.ts';
+export { constantsOf, packStruct, shaderSource, structOf, type Struct } from './gpu/shader.ts';
 export { view, type ElementType, type Tensor, type TensorData } from './gpu/tensor.ts';
 export {
   Mlp,
@@ -21,7 +22,7 @@ export { Parameters, type NamedArray } from './nn/parameters.ts';
 export { Adam, type AdamOptions } from './nn/adam.ts';
 export { TargetNetwork, type TargetUpdate } from './nn/target-network.ts';
 export { Svgd, type BandwidthRule, type SteinKind, type SvgdInputs, type SvgdOptions } from './svgd/svgd.ts';
-export { BehaviourPolicy } from './rl/behaviour-policy.ts';
+export { BehaviourPolicy, randomEnvironmentsOf } from './rl/behaviour-policy.ts';
 export type { Draw, DrawOptions, NoiseSource, Policy } from './rl/policy.ts';
 export type { Energy, HostEnergy, Rows, WgslEnergy } from './svgd/energy.ts';
 export { ParticleSampler, type ParticleSamplerOptions } from './svgd/particle-sampler.ts';
@@ -56,7 +57,14 @@ export {
   type EnvParams,
   type EnvSpec,
 } from './envs/environment.ts';
-export { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_PROBES, MULTIGOAL_RADIUS } from './envs/multigoal.ts';
+export {
+  MOST_GOALS,
+  multigoalWith,
+  MULTIGOAL_BOUND,
+  MULTIGOAL_GOALS,
+  MULTIGOAL_PROBES,
+  MULTIGOAL_RADIUS,
+} from './envs/multigoal.ts';
 export type { MdpTables } from './exact/mdp-tables.ts';
 export { TabularMdp, type IterationOptions, type SoftSolution } from './exact/tabular.ts';
 export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
@@ -72,6 +80,8 @@ export {
   type MultigoalProblem,
   type OptimumRollouts,
 } from './exact/multigoal-optimum.ts';
+export { flopsOf, timePrograms, type ProgramTiming, type Timings } from './profile/timing.ts';
+export { measureRoofline } from './profile/roofline.ts';
 export { hoverWarning } from './exact/hover-warning.ts';
 export {
   energyDivergence,

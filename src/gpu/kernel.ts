@@ -10,6 +10,8 @@ export interface BindOptions {
   /** Values of `struct Params`, by field name. */
   readonly params?: Readonly<Record<string, number>>;
   readonly label?: string;
+  /** See `Dispatch`. */
+  readonly flops?: number;
 }
 
 /** A compiled shader variant. `bind` joins it to tensors; the result can be encoded any number of times. */
@@ -122,6 +124,7 @@ export class Kernel {
       kernel: this,
       bindGroup: this.#device.createBindGroup({ label, layout: this.#layout, entries }),
       workgroups,
+      ...(options.flops !== undefined && { flops: options.flops }),
     };
   }
 

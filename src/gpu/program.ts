@@ -5,6 +5,8 @@ export interface Dispatch {
   readonly kernel: { readonly pipeline: GPUComputePipeline };
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
+  /** Floating-point operations of its dense layer, padding left out: for rates. Undefined for everything else. */
+  readonly flops?: number;
 }
 
 /** An ordered, labelled list of dispatches: one named step of an algorithm. */

@@ -146,6 +146,7 @@ export class MlpPass {
             activated: this.#activatedAfter(i),
           },
           label: `${this.#label}.forward${i}`,
+          flops: this.#flopsOf(layer, this.rows),
         },
       );
     });
@@ -193,6 +194,7 @@ export class MlpPass {
           column_tiles: columnTiles,
         },
         label: `${this.#label}.backwardParameters${i}`,
+        flops: this.#flopsOf(layer, range.rows),
       },
     );
   }
@@ -211,8 +213,14 @@ export class MlpPass {
         ],
         params: { ...range, ...this.#layerParams(layer), activated: this.#activatedAfter(i - 1) },
         label: `${this.#label}.backwardInput${i}`,
+        flops: this.#flopsOf(layer, range.rows),
       },
     );
+  }
+
+  /** A product and a sum for each weight and row, whichever of the three products of a layer it is. */
+  #flopsOf({ inputSize, outputSize }: LayerLayout, rows: number): number {
+    return 2 * this.#mlp.parameters.members * rows * inputSize * outputSize;
   }
 
   #layerParams({ inputSize, outputSize, weights }: LayerLayout) {

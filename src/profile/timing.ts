@@ -1,0 +1,151 @@
+import type { Gpu } from '../gpu/gpu.ts';
+import { encode, type Program } from '../gpu/program.ts';
+
+/** What one run of a program costs on the device. */
+export interface ProgramTiming {
+  readonly label: string;
+  readonly dispatches: number;
+  readonly milliseconds: number;
+  /** Floating-point operations of the dense layers in it; null for a program without any. */
+  readonly flops: number | null;
+}
+
+/** Times of programs, and how finely the clock that took them counts. */
+export interface Timings {
+  readonly programs: readonly ProgramTiming[];
+  /** Nanoseconds between two readings that the device's clock can tell apart; null where times are the host's. */
+  readonly step: number | null;
+}
+
+/** A sample is this many steps of the clock long: a step is then 2 % of it. */
+const STEPS_PER_SAMPLE = 50;
+/** Of the host's clock, which also counts what submitting costs. */
+const HOST_SAMPLE_MS = 30;
+/** A clock of nanoseconds would be content with a single run, which says more of the start than of the work. */
+const LEAST_SAMPLE_MS = 5;
+const MOST_REPEATS = 65_536;
+/** Readings from which the clock's step is found. */
+const READINGS = 24;
+const NANOSECONDS_PER_MS = 1e6;
+
+/**
+ * How long one run of each program takes: runs it again and again in a pass of its own until the clock's step is under 2 %
+ * of the time. Programs do what they do, so state that they move is moved many times.
+ */
+export async function timePrograms(gpu: Gpu, programs: readonly Program[]): Promise<Timings> {
+  await gpu.ready();
+  const stopwatch = gpu.device.features.has('timestamp-query') ? new DeviceStopwatch(gpu) : null;
+  try {
+    const step = stopwatch && programs.length > 0 ? await stopwatch.findStep(programs[0]!) : null;
+    const sample = stopwatch
+      ? Math.max(LEAST_SAMPLE_MS, (STEPS_PER_SAMPLE * step!) / NANOSECONDS_PER_MS)
+      : HOST_SAMPLE_MS;
+    const time = stopwatch
+      ? (program: Program, repeats: number) => stopwatch.milliseconds(program, repeats)
+      : (program: Program, repeats: number) => hostMilliseconds(gpu, program, repeats);
+    const timings: ProgramTiming[] = [];
+    for (const program of programs) {
+      timings.push({
+        label: program.label,
+        dispatches: program.dispatches.length,
+        milliseconds: await perRun((repeats) => time(program, repeats), sample),
+        flops: flopsOf(program),
+      });
+    }
+    return { programs: timings, step };
+  } finally {
+    stopwatch?.dispose();
+  }
+}
+
+/** Floating-point operations of a program's dense layers; null if it has none. */
+export function flopsOf({ dispatches }: Program): number | null {
+  const counted = dispatches.filter(({ flops }) => flops !== undefined);
+  return counted.length === 0 ? null : counted.reduce((sum, { flops }) => sum + flops!, 0);
+}
+
+/** The largest step of which all `differences` are multiples, 0 if all are 0: a clock's step, from times it has shown. */
+export function clockStep(differences: readonly bigint[]): bigint {
+  const divisor = (a: bigint, b: bigint): bigint => (b === 0n ? a : divisor(b, a % b));
+  return differences.reduce((step, one) => divisor(step, one < 0n ? -one : one), 0n);
+}
+
+/** Time of one run, from a sample of at least `least` milliseconds; the first run, which warms up, does not count. */
+export async function perRun(time: (repeats: number) => Promise<number>, least: number): Promise<number> {
+  await time(1);
+  for (let repeats = 1; ;) {
+    const taken = await time(repeats);
+    if (taken >= least || repeats >= MOST_REPEATS) return taken / repeats;
+    // A little more than the time so far asks for; at most tenfold, since a short time says little.
+    const factor = taken > 0 ? Math.min(10, (1.2 * least) / taken) : 10;
+    repeats = Math.min(MOST_REPEATS, Math.max(repeats + 1, Math.ceil(repeats * factor)));
+  }
+}
+
+async function hostMilliseconds(gpu: Gpu, program: Program, repeats: number): Promise<number> {
+  await gpu.idle();
+  const start = performance.now();
+  gpu.submit(Array.from({ length: repeats }, () => program));
+  await gpu.idle();
+  return performance.now() - start;
+}
+
+/** Timestamps at both ends of a pass. */
+class DeviceStopwatch {
+  readonly #gpu: Gpu;
+  readonly #queries: GPUQuerySet;
+  readonly #resolved: GPUBuffer;
+  readonly #readable: GPUBuffer;
+
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+    const { device } = gpu;
+    const size = 2 * BigUint64Array.BYTES_PER_ELEMENT;
+    this.#queries = device.createQuerySet({ label: 'stopwatch', type: 'timestamp', count: 2 });
+    this.#resolved = device.createBuffer({
+      label: 'stopwatch',
+      size,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+    this.#readable = device.createBuffer({
+      label: 'stopwatch.readback',
+      size,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  async milliseconds(program: Program, repeats: number): Promise<number> {
+    const [begin, end] = await this.#readings(program, repeats);
+    return Number(end - begin) / NANOSECONDS_PER_MS;
+  }
+
+  async findStep(program: Program): Promise<number> {
+    const readings: bigint[] = [];
+    for (let i = 0; i < READINGS; i++) readings.push(...(await this.#readings(program, 1)));
+    return Number(clockStep(readings.map((reading) => reading - readings[0]!)));
+  }
+
+  async #readings(program: Program, repeats: number): Promise<[bigint, bigint]> {
+    const { device } = this.#gpu;
+    const encoder = device.createCommandEncoder({ label: 'stopwatch' });
+    const pass = encoder.beginComputePass({
+      timestampWrites: { querySet: this.#queries, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
+    });
+    for (let i = 0; i < repeats; i++) encode(program, pass);
+    pass.end();
+    encoder.resolveQuerySet(this.#queries, 0, 2, this.#resolved, 0);
+    encoder.copyBufferToBuffer(this.#resolved, 0, this.#readable, 0, this.#readable.size);
+    device.queue.submit([encoder.finish()]);
+    await this.#readable.mapAsync(GPUMapMode.READ);
+    const [begin, end] = new BigUint64Array(this.#readable.getMappedRange().slice(0));
+    this.#readable.unmap();
+    this.#gpu.check();
+    return [begin!, end!];
+  }
+
+  dispose(): void {
+    this.#queries.destroy();
+    this.#resolved.destroy();
+    this.#readable.destroy();
+  }
+}
