@@ -59,8 +59,6 @@ export default defineConfig(({ command }) => ({
   root,
   publicDir: false,
   plugins: command === 'build' ? [nodeBuild()] : [],
-  // What `npm run dev` serves; without it, Vite would prepare the command line's packages for a browser too.
-  optimizeDeps: { entries: ['demo/index.html'] },
   // One build for all entries, so that `softq` and `softq/node` share their classes and `instanceof` holds across.
   build: {
     ssr: true,
@@ -77,7 +75,7 @@ export default defineConfig(({ command }) => ({
   test: {
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
-    projects: [nodeTests(), chromiumTests()],
+    projects: [nodeTests(), chromiumTests(), pageTests()],
   },
 }));
 
@@ -90,6 +88,7 @@ function nodeTests() {
     test: {
       name: 'node',
       include: ['test/**/*.test.ts'],
+      exclude: ['test/page/**'],
       pool: 'forks' as const,
       // The adapter computes on all cores already; a second worker hides compilation and start-up.
       maxWorkers: 2,
@@ -117,7 +116,7 @@ function chromiumTests() {
     test: {
       name: 'chromium',
       include: ['test/**/*.test.ts'],
-      exclude: ['test/node/**'],
+      exclude: ['test/node/**', 'test/page/**'],
       globalSetup: ['test/support/chromium.ts'],
       fileParallelism: false,
       browser: {
@@ -129,6 +128,21 @@ function chromiumTests() {
         provider: playwright({ launchOptions }),
         instances: [{ browser: 'chromium' as const }],
       },
+    },
+  };
+}
+
+/** The built page in a browser, from outside: clicks, links, files, a crash of the graphics process. */
+function pageTests() {
+  return {
+    extends: true as const,
+    test: {
+      name: 'page',
+      include: ['test/page/**/*.test.ts'],
+      globalSetup: ['test/page/site.ts'],
+      // After the browser's own tests, not beside them: both want all cores.
+      sequence: { groupOrder: 1 },
+      fileParallelism: false,
     },
   };
 }

@@ -243,7 +243,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 /** Kernels that no training, evaluation or diagnosis runs, and why. */
 const NOT_IN_USE: Readonly<Record<string, string>> = {
-  'profile/roofline.wgsl': 'measures the adapter for bench/',
+  'profile/roofline.wgsl': 'measures the adapter, for the profile and bench/',
 };
 
 /** A density of the plane under a condition. */
@@ -377,6 +377,7 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
       const trainer = await Trainer.create(gpu, config);
       const evaluator = new Evaluator(gpu, trainer.algorithm, trainer.environment, { rollouts: 2, seed: 0 });
       await evaluator.rollOut();
+      if (trainer.environment.observesState) await gpu.run(trainer.env.relabel(trainer.replay.sink));
       const { observationSize, actionSize } = trainer.environment.spec;
       const state = Array.from({ length: observationSize }, () => 0);
       await evaluator.actionsAt([state], 1);
