@@ -1,76 +1,112 @@
-import {
-  Gpu,
-  MULTIGOAL_BOUND,
-  MULTIGOAL_GOALS,
-  MULTIGOAL_RADIUS,
-  resolveConfig,
-  Trainer,
-  type MetricRow,
-} from '../src/index.ts';
+import { adviceOn, obstacle, type Obstacle } from './page/advice.ts';
+import { installAppearance } from './page/appearance.ts';
+import { Charts } from './page/charts.ts';
+import { installTips } from './page/control-rows.ts';
+import { Controls } from './page/controls.ts';
+import { byId, element } from './page/dom.ts';
+import { EnergyView } from './page/energy-view.ts';
+import { Keep, nameOf, saveRun } from './page/keep.ts';
+import { readHash } from './page/link.ts';
+import { LiveRun } from './page/live-run.ts';
+import { notify, showBanner, type Remedy } from './page/notices.ts';
+import { installProfile } from './page/profile.ts';
+import { startWorker, type Session } from './page/session.ts';
+import { installStatus } from './page/status.ts';
+import { Tour } from './page/tour.ts';
+import { WorldView } from './page/world-view.ts';
+import type { Report } from './protocol.ts';
 
-const status = document.querySelector<HTMLElement>('#status')!;
-const canvas = document.querySelector<HTMLCanvasElement>('#world')!;
-const metrics = document.querySelector<HTMLElement>('#metrics')!;
+type Failure = Extract<Report, { type: 'failed' }>;
 
-/** Canvas pixels of a position on the plane. */
-function place([x, y]: readonly [number, number]): [number, number] {
-  const scale = canvas.width / (2 * MULTIGOAL_BOUND);
-  return [(x + MULTIGOAL_BOUND) * scale, (MULTIGOAL_BOUND - y) * scale];
-}
+const link = readHash(location.hash);
+const run = new LiveRun(link);
+const world = new WorldView(run);
+const energy = new EnergyView(run);
+const charts = new Charts(run);
+const controls = new Controls(run);
+const keep = new Keep(run);
+const tour = new Tour(run);
+let session: Session | null = null;
 
-/** Draws the goals and every environment; `positions` is (E, 2). */
-function draw(positions: Float32Array): void {
-  const context = canvas.getContext('2d')!;
-  const { color } = getComputedStyle(document.body);
-  context.clearRect(0, 0, canvas.width, canvas.height);
-  context.strokeStyle = color;
-  const radius = (MULTIGOAL_RADIUS * canvas.width) / (2 * MULTIGOAL_BOUND);
-  for (const goal of MULTIGOAL_GOALS) {
-    context.beginPath();
-    context.arc(...place(goal), radius, 0, 2 * Math.PI);
-    context.stroke();
-  }
-  context.fillStyle = color;
-  for (let i = 0; i < positions.length; i += 2) {
-    const [x, y] = place([positions[i]!, positions[i + 1]!]);
-    context.fillRect(x - 1, y - 1, 2, 2);
-  }
-}
-
-function show(row: MetricRow): void {
-  const lines = Object.entries(row.values).map(([name, value]) => {
-    const term = document.createElement('dt');
-    const number = document.createElement('dd');
-    term.textContent = name;
-    number.textContent = value.toPrecision(4);
-    return [term, number];
-  });
-  metrics.replaceChildren(...lines.flat());
-}
-
-/** Trains the default preset on this browser's GPU and shows it while it learns. */
-async function train(): Promise<void> {
-  if (!('gpu' in navigator))
-    throw new Error('This browser has no WebGPU, or the page is not served securely.');
-  const adapter = await navigator.gpu.requestAdapter();
-  if (!adapter) throw new Error('WebGPU is here, but it gives no adapter: update the graphics driver.');
-  const gpu = await Gpu.create(navigator.gpu, adapter);
-  status.textContent = 'Compiling shaders.';
-  const config = resolveConfig({});
-  const { updates } = config;
-  const trainer = await Trainer.create(gpu, config);
-  while (trainer.updates < updates) {
-    await trainer.run({
-      until: Math.min(trainer.updates + 10, updates),
-      onProgress: ({ rows }) => rows.slice(-1).forEach(show),
-    });
-    draw(await gpu.read(trainer.env.observation));
-    status.textContent = `${trainer.updates} of ${updates} updates`;
-    // A frame for the page between two stretches of work.
-    await new Promise(requestAnimationFrame);
-  }
-}
-
-train().catch((error: unknown) => {
-  status.textContent = (error as Error).message;
+const appearance = installAppearance((chosen) => {
+  run.send({ type: 'appearance', appearance: chosen });
+  charts.recolour();
 });
+installTips();
+installProfile(run);
+installStatus(run);
+byId('tour-button').addEventListener('click', () => tour.open());
+// A link pasted into the same tab changes the hash alone.
+addEventListener('hashchange', () => location.reload());
+run.listen((news) => {
+  if (news.type === 'refused') notify(news.message);
+  if (news.type === 'lost')
+    showBanner({
+      title: 'The graphics device was lost.',
+      text: 'Going on from the last state kept in memory…',
+    });
+  if (news.type === 'ready') showBanner(null);
+  if (news.type === 'ready' && news.why === 'recovered')
+    notify(`Recovered: training goes on from update ${news.updates}.`);
+  if (news.type === 'failed') fail(news);
+});
+if (link.problem) notify(link.problem);
+
+const blocked = obstacle();
+if (blocked) void play(blocked, '');
+else open((listener) => startWorker(listener));
+
+/** Begins on a new session, with canvases that no other has had. */
+function open(start: (listener: (report: Report) => void) => Session): void {
+  session?.close();
+  const canvases = {
+    world: world.plot.renew().transferControlToOffscreen(),
+    energy: energy.plot.renew().transferControlToOffscreen(),
+  };
+  session = start((report) => run.receive(report));
+  run.open(session, canvases, appearance());
+  world.plot.measure();
+  energy.plot.measure();
+}
+
+/** Says what happened, and shows the recorded run where nothing can be trained at all. */
+function fail({ code, message, files }: Failure): void {
+  if (code === 'no-webgpu' || code === 'no-adapter' || code === 'no-device') {
+    void play(code, message);
+    return;
+  }
+  const remedies: Remedy[] = [{ text: 'Start again', act: () => location.reload() }];
+  if (files) remedies.unshift({ text: 'Download the run', act: () => void saveRun(nameOf(run), files) });
+  showBanner({ ...adviceOn(code, message), remedies });
+}
+
+/** Plays the recorded run, under words that say why it is not a live one. */
+async function play(why: Obstacle, message: string): Promise<void> {
+  try {
+    // Loaded here only: who can train needs none of it.
+    const { loadRecording, RecordedSession } = await import('./page/recorded-session.ts');
+    const recording = await loadRecording();
+    run.recorded = true;
+    const scrub = element('input', {
+      type: 'range',
+      id: 'scrub',
+      min: 0,
+      max: recording.frames.length - 1,
+      value: 0,
+    });
+    open((listener) => {
+      const recorded = new RecordedSession(recording, listener, (frame) => (scrub.valueAsNumber = frame));
+      scrub.addEventListener('input', () => recorded.seek(scrub.valueAsNumber));
+      return recorded;
+    });
+    const label = element('label', { for: 'scrub', text: 'Recorded run' });
+    byId('controls').prepend(element('div', { class: 'row slider scrub' }, label, scrub));
+    controls.hideLive();
+    world.fixGoals();
+    energy.hideValues();
+    keep.hideSaving();
+  } catch (error) {
+    message = `${message} ${(error as Error).message}`;
+  }
+  showBanner(adviceOn(why, message));
+}

@@ -1,0 +1,116 @@
+import {
+  DEFAULTS,
+  MOST_GOALS,
+  MULTIGOAL_BOUND,
+  MULTIGOAL_GOALS,
+  resolveConfig,
+  type Config,
+} from '../../src/index.ts';
+import type { Point, Settings } from '../protocol.ts';
+import { areDefaultGoals } from './goals.ts';
+
+/** What a link to the page says: the run's settings, where its goals are, and the state that is looked at. */
+export interface Shared {
+  /** What was chosen; the preset fills up the rest. */
+  readonly settings: Settings;
+  readonly goals: readonly Point[];
+  readonly look: Point;
+}
+
+/** Figure 1's diagonal state is where a page starts: two modes say more than one or four. */
+export const START: Shared = { settings: {}, goals: MULTIGOAL_GOALS, look: [2.5, 2.5] };
+
+const TASK = 'multigoal';
+const GOALS = 'goals';
+const LOOK = 'look';
+
+/** The command line's name of a setting, which is its name in a link too: `batchSize` is `batch-size`. */
+function flagOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** The settings as names and texts, preset and algorithm first, the way flags and links write them. */
+function written(settings: Settings): [string, string][] {
+  const order = Object.keys(DEFAULTS);
+  return Object.entries(settings)
+    .filter(([key]) => key !== 'environment')
+    .sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+    .map(([key, value]) => [flagOf(key), Array.isArray(value) ? value.join(',') : String(value)]);
+}
+
+/** The part of the address after `#`; empty for a page as it comes. */
+export function hashOf({ settings, goals, look }: Shared): string {
+  const parts = written(settings);
+  if (!areDefaultGoals(goals)) parts.push([GOALS, goals.map((goal) => goal.join(',')).join(';')]);
+  if (look.join() !== START.look.join()) parts.push([LOOK, look.join(',')]);
+  // Commas, semicolons and minus signs may stand in a fragment as they are: a link stays readable.
+  return parts
+    .map(([name, text]) => `${name}=${encodeURIComponent(text).replace(/%2C/g, ',').replace(/%3B/g, ';')}`)
+    .join('&');
+}
+
+/**
+ * What a link's hash says. One that does not fit gives the page as it comes, and `problem`: one sentence that says what
+ * is wrong with it.
+ */
+export function readHash(hash: string): Shared & { readonly problem: string | null } {
+  try {
+    return { ...parse(hash.replace(/^#/, '')), problem: null };
+  } catch (error) {
+    return {
+      ...START,
+      problem: `This link does not fit, so the defaults are used instead. ${(error as Error).message}`,
+    };
+  }
+}
+
+function parse(hash: string): Shared {
+  const settings: Record<string, unknown> = {};
+  let { goals, look } = START;
+  for (const [name, text] of new URLSearchParams(hash)) {
+    if (name === GOALS) goals = text.split(';').map((pair) => point(pair, GOALS));
+    else if (name === LOOK) look = point(text, LOOK);
+    else settings[keyOf(name)] = valueOf(keyOf(name), text);
+  }
+  if (goals.length > MOST_GOALS)
+    throw new Error(`It names ${goals.length} goals; there may be ${MOST_GOALS}.`);
+  const { environment } = resolveConfig(settings);
+  if (environment !== TASK) throw new Error(`It names the task '${environment}'; the page shows ${TASK}.`);
+  return { settings: settings, goals, look };
+}
+
+function keyOf(flag: string): string {
+  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** A text as the value that its setting wants; what does not parse is left for the schema to refuse. */
+function valueOf(key: string, text: string): unknown {
+  const like = DEFAULTS[key as keyof Config];
+  if (Array.isArray(like)) return text.split(',').map(numberOf);
+  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  if (text === 'null') return null;
+  return typeof like === 'string' ? text : numberOf(text);
+}
+
+function numberOf(text: string): number | string {
+  const value = Number(text);
+  return text.trim() === '' || Number.isNaN(value) ? text : value;
+}
+
+function point(text: string, name: string): Point {
+  const [x, y, ...rest] = text.split(',').map(numberOf);
+  const inside = (value: unknown) => typeof value === 'number' && Math.abs(value) <= MULTIGOAL_BOUND;
+  if (rest.length > 0 || !inside(x) || !inside(y)) {
+    throw new Error(
+      `'${name}' must hold positions such as 2.5,-1 between -${MULTIGOAL_BOUND} and ${MULTIGOAL_BOUND}, not '${text}'.`,
+    );
+  }
+  return [x as number, y as number];
+}
+
+/** The command that repeats a run without a browser. */
+export function commandLine(settings: Settings): string {
+  return ['npx softq train', TASK, ...written(settings).flatMap(([name, text]) => [`--${name}`, text])].join(
+    ' ',
+  );
+}

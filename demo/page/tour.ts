@@ -1,0 +1,211 @@
+import { MULTIGOAL_GOALS } from '../../src/index.ts';
+import { byId, element } from './dom.ts';
+import { moveGoal } from './goals.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** A stop of the tour: what it says, about what, and what it does to the page. */
+interface Stop {
+  readonly title: string;
+  readonly text: string;
+  /** Id of the element that it talks about. */
+  readonly about: string;
+  /** Id of the place that the card may cover: not where something is to be seen. */
+  readonly over: string;
+  /** Drives the page when the stop is reached. */
+  readonly show: (run: LiveRun) => void;
+  /** Undoes it when the stop is left. */
+  readonly leave?: (run: LiveRun) => void;
+}
+
+/** Temperature at which the two modes of the diagonal state have merged and goals are still reached. */
+const WARM = 14;
+const COLD = 4;
+const PAPERS = 10;
+/** Where style.css keeps the card at the bottom, so that what it talks about has to be at the top. */
+const NARROW = matchMedia('(max-width: 680px)');
+/** Pixels that the card keeps from the edge of the window, and that a place's head is high. */
+const EDGE = 10;
+const HEAD = 44;
+
+const STOPS: readonly Stop[] = [
+  {
+    title: 'A world with four right answers',
+    text: 'Every dot is an environment. Steps cost effort, distance costs more, and any of the four goals ends the episode. The policy starts out random and learns while you watch.',
+    about: 'world-plot',
+    over: 'energy-place',
+    show: (run) => {
+      run.setPace(null);
+      run.setRunning(true);
+    },
+  },
+  {
+    title: 'Between two goals, two peaks',
+    text: 'The energy shows Q over all velocities at the state you look at: here between two goals. The policy draws from its exponential, so both peaks get actions. Point anywhere in the world to look there.',
+    about: 'energy-plot',
+    over: 'learning-place',
+    show: (run) => {
+      run.setMode('actions');
+      run.pin([2.5, 2.5]);
+    },
+  },
+  {
+    title: 'Raise α: the modes merge',
+    text: `Temperature is now ${WARM}: entropy pays so well that the peaks melt into one plateau. Slide it to ${COLD} to see them part. From 15 on the best policy never arrives at all.`,
+    about: 'alpha-row',
+    over: 'learning-place',
+    show: (run) => run.setTemperature(WARM),
+    leave: (run) => run.setTemperature(PAPERS),
+  },
+  {
+    title: 'Switch repulsion off: the particles collapse',
+    text: 'The sampling network moves its actions uphill and apart. The second half is off now: within seconds all white dots crowd onto a peak.',
+    about: 'repulsion-row',
+    over: 'learning-place',
+    show: (run) => run.change({ repulsion: false }),
+    leave: (run) => run.change({ repulsion: true }),
+  },
+  {
+    title: 'Drag a goal: watch Q move',
+    text: 'One goal has just moved while training went on. Stored transitions were given their new reward, so Q follows at once. Drag any goal yourself, or add one with a double-click.',
+    about: 'world-plot',
+    over: 'learning-place',
+    show: (run) => run.setGoals(moveGoal(MULTIGOAL_GOALS, 0, [5, 3.5])),
+    leave: (run) => run.setGoals(MULTIGOAL_GOALS),
+  },
+  {
+    title: 'The exact answer',
+    text: 'This task is small enough to solve without a network. The second square is that solution, and the chart of the distance says how far training still has to go.',
+    about: 'exact-button',
+    over: 'controls-place',
+    show: (run) => run.setExact(true),
+    leave: (run) => run.setExact(false),
+  },
+  {
+    title: 'DDPG commits to one goal',
+    text: 'The same world with a deterministic policy, from the start. It finds one good way and forgets the others: watch a single line rise under Goals reached.',
+    about: 'algorithm-row',
+    over: 'energy-place',
+    show: (run) => run.chooseAlgorithm('ddpg'),
+    leave: (run) => run.chooseAlgorithm('soft-q'),
+  },
+  {
+    title: 'Yours to keep',
+    text: 'The address holds settings, goals and seed: send it, and someone else sees the same run. The command repeats it without a browser, and a saved run opens on either side.',
+    about: 'copy-link',
+    over: 'learning-place',
+    show: () => undefined,
+  },
+];
+
+/** A walk through the page: a card beside each stop, which drives the real thing and can be left at any time. */
+export class Tour {
+  readonly #run: LiveRun;
+  readonly #card: HTMLElement;
+  readonly #title = element('h2', { id: 'tour-title', tabindex: '-1' });
+  readonly #text = element('p', { id: 'tour-text' });
+  readonly #count = element('span', { class: 'count' });
+  readonly #back = element('button', { type: 'button', class: 'quiet', text: 'Back' });
+  readonly #next = element('button', { type: 'button', class: 'primary' });
+  #at = -1;
+  #opener: HTMLElement | null = null;
+
+  constructor(run: LiveRun) {
+    this.#run = run;
+    const close = element('button', {
+      type: 'button',
+      class: 'quiet',
+      text: 'Leave',
+      on: { click: () => this.close() },
+    });
+    this.#back.addEventListener('click', () => this.#go(this.#at - 1));
+    this.#next.addEventListener('click', () => this.#go(this.#at + 1));
+    this.#card = element(
+      'div',
+      {
+        class: 'tour',
+        role: 'dialog',
+        'aria-modal': 'false',
+        'aria-labelledby': 'tour-title',
+        'aria-describedby': 'tour-text',
+        hidden: true,
+      },
+      this.#count,
+      this.#title,
+      this.#text,
+      element(
+        'div',
+        { class: 'buttons' },
+        close,
+        element('span', { class: 'space' }),
+        this.#back,
+        this.#next,
+      ),
+    );
+    this.#card.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') this.close();
+      else if (event.key === 'ArrowRight') this.#go(this.#at + 1);
+      else if (event.key === 'ArrowLeft' && this.#at > 0) this.#go(this.#at - 1);
+      else return;
+      event.preventDefault();
+    });
+    // Before the notices, so that it comes early for someone who moves by keyboard.
+    byId('banner').before(this.#card);
+    addEventListener('resize', () => this.#place());
+  }
+
+  /** Begins at the first stop. */
+  open(): void {
+    this.#opener = document.activeElement as HTMLElement | null;
+    this.#card.hidden = false;
+    this.#go(0);
+  }
+
+  /** Leaves the page as the stop's undoing leaves it, with the focus where the tour was called from. */
+  close(): void {
+    this.#leave();
+    this.#at = -1;
+    this.#card.hidden = true;
+    this.#opener?.focus();
+  }
+
+  #leave(): void {
+    const stop = STOPS[this.#at];
+    stop?.leave?.(this.#run);
+    if (stop) byId(stop.about).classList.remove('toured');
+  }
+
+  #go(index: number): void {
+    if (index >= STOPS.length) {
+      this.close();
+      return;
+    }
+    this.#leave();
+    this.#at = index;
+    const { title, text, about, show } = STOPS[index]!;
+    this.#title.textContent = title;
+    this.#text.textContent = text;
+    this.#count.textContent = `${index + 1} of ${STOPS.length}`;
+    this.#back.disabled = index === 0;
+    this.#next.textContent = index === STOPS.length - 1 ? 'Done' : 'Next';
+    show(this.#run);
+    const target = byId(about);
+    target.classList.add('toured');
+    target.scrollIntoView({ block: NARROW.matches ? 'start' : 'nearest' });
+    this.#place();
+    this.#title.focus({ preventScroll: true });
+  }
+
+  /** Puts the card over its place; on a narrow screen style.css keeps it at the bottom. */
+  #place(): void {
+    const stop = STOPS[this.#at];
+    if (!stop) return;
+    const place = byId(stop.over).getBoundingClientRect();
+    const target = byId(stop.about).getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.#card;
+    const within = (value: number, most: number) => Math.max(EDGE, Math.min(value, most - EDGE));
+    const left = within(place.left + (place.width - width) / 2, innerWidth - width);
+    const top = within(Math.max(target.top, place.top + HEAD), innerHeight - height);
+    this.#card.style.left = `${left}px`;
+    this.#card.style.top = `${top}px`;
+  }
+}
