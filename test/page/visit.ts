@@ -1,0 +1,163 @@
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
+import { inject } from 'vitest';
+import type { Command, Report } from '../../demo/protocol.ts';
+import { snapshotOf } from '../../demo/session/run-files.ts';
+import type { Snapshot } from '../../src/index.ts';
+import { CHROMIUM_FLAGS, chromiumFiles } from '../support/chromium.ts';
+
+/** What a test watches in the page: installed before any script of the page's runs. */
+interface Watched {
+  reports: Report[];
+  workers: Worker[];
+  violations: string[];
+}
+
+declare global {
+  interface Window {
+    watched: Watched;
+  }
+}
+
+/** Starts the browser of these tests; `flags` in place of those that give it WebGPU on SwiftShader. */
+export function launch(flags: readonly string[] = CHROMIUM_FLAGS): Promise<Browser> {
+  const files = chromiumFiles();
+  return chromium.launch({
+    args: [...flags],
+    ...(files && {
+      executablePath: files.executablePath,
+      env: { ...process.env, ...files.env },
+    }),
+  });
+}
+
+/** A page under test, with everything that it says. */
+export class Visit {
+  readonly page: Page;
+  /** Errors and warnings on the console, and exceptions that nobody caught. */
+  readonly complaints: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) this.complaints.push(message.text());
+    });
+    page.on('pageerror', ({ message }) => this.complaints.push(message));
+  }
+
+  /** Opens the page; `before` runs in it ahead of its own scripts. */
+  static async open(
+    browser: Browser,
+    options: { hash?: string; context?: BrowserContextOptions; before?: () => void } = {},
+  ): Promise<Visit> {
+    const { hash = '', before } = options;
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      acceptDownloads: true,
+      ...options.context,
+    });
+    const visit = new Visit(await context.newPage());
+    await visit.page.addInitScript(() => {
+      const watched: Watched = { reports: [], workers: [], violations: [] };
+      window.watched = watched;
+      document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) =>
+        watched.violations.push(`${violatedDirective} ${blockedURI}`),
+      );
+      window.Worker = class extends Worker {
+        constructor(url: string | URL, workerOptions?: WorkerOptions) {
+          super(url, workerOptions);
+          watched.workers.push(this);
+          this.addEventListener('message', ({ data }: MessageEvent<Report>) => {
+            // Files are asked for one at a time, and large.
+            if (data.type === 'saved')
+              watched.reports = watched.reports.filter(({ type }) => type !== 'saved');
+            watched.reports.push(data);
+          });
+        }
+      };
+    });
+    if (before) await visit.page.addInitScript(before);
+    await visit.page.goto(`${inject('site')}${hash}`);
+    return visit;
+  }
+
+  /** Reports of one type since the page was opened. */
+  async reports<T extends Report['type']>(type: T): Promise<Extract<Report, { type: T }>[]> {
+    const all = await this.page.evaluate(
+      (wanted) => window.watched.reports.filter((report) => report.type === wanted && wanted !== 'saved'),
+      type,
+    );
+    return all as Extract<Report, { type: T }>[];
+  }
+
+  /** The next report of one type after the `seen` first ones for which `holds` is true. */
+  async next<T extends Report['type']>(
+    type: T,
+    holds: (report: Extract<Report, { type: T }>) => boolean = () => true,
+    { after = 0, timeout = 60_000 }: { after?: number; timeout?: number } = {},
+  ): Promise<Extract<Report, { type: T }>> {
+    const until = performance.now() + timeout;
+    for (;;) {
+      const found = (await this.reports(type)).slice(after).find(holds);
+      if (found) return found;
+      if (performance.now() > until) {
+        const types = await this.page.evaluate(() => window.watched.reports.map((report) => report.type));
+        throw new Error(`no such '${type}' within ${timeout} ms; there were ${types.slice(-20).join(', ')}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  /** Says something to the session, as the page does. */
+  async send(command: Exclude<Command, { type: 'open' | 'load' }>): Promise<void> {
+    await this.page.evaluate((said) => window.watched.workers.at(-1)!.postMessage(said), command);
+  }
+
+  /** What is on the GPU: everything that a checkpoint holds. */
+  async state(): Promise<Snapshot> {
+    await this.page.evaluate(() => {
+      window.watched.reports = window.watched.reports.filter(({ type }) => type !== 'saved');
+    });
+    await this.send({ type: 'save' });
+    const files = await this.page.waitForFunction(
+      () => {
+        const saved = window.watched.reports.find(({ type }) => type === 'saved');
+        if (saved?.type !== 'saved') return null;
+        return Object.entries(saved.files).map(([name, bytes]) => {
+          let text = '';
+          for (let i = 0; i < bytes.length; i += 8192)
+            text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+          return [name, btoa(text)] as const;
+        });
+      },
+      undefined,
+      { timeout: 60_000 },
+    );
+    const entries = (await files.jsonValue())!;
+    return snapshotOf(
+      Object.fromEntries(entries.map(([name, text]) => [name, new Uint8Array(Buffer.from(text, 'base64'))])),
+    );
+  }
+
+  /** Pauses by the page's own button and waits until the session stands still. */
+  async pause(): Promise<void> {
+    const before = (await this.reports('running')).length;
+    await this.page.locator('#run-button').click();
+    await this.next('running', ({ running }) => !running, { after: before });
+  }
+
+  /** What the page's policy for scripts, styles and addresses had to refuse. */
+  violations(): Promise<string[]> {
+    return this.page.evaluate(() => window.watched.violations);
+  }
+
+  close(): Promise<void> {
+    return this.page.context().close();
+  }
+}
+
+/** A tensor of a snapshot by name. */
+export function tensorOf({ environment, learner, replay }: Snapshot, name: string): Float32Array {
+  const found = [...environment, ...learner, ...replay].find((array) => array.name === name);
+  if (!found) throw new Error(`there is no '${name}'`);
+  return found.data;
+}
