@@ -198,6 +198,11 @@ export class EnergyView {
     };
   }
 
+  /** Slices until the plane has been seen once; then one at a time is enough to follow what is learned. */
+  get slicesToFirst(): number {
+    return this.#planeKnown ? 0 : (STATES - this.#nextState) / SIDE;
+  }
+
   /** log pi* (nats) at every place of `LATTICE`, for the state that is looked at. */
   setExact(logDensity: Float32Array<ArrayBuffer>): void {
     if (this.#bound) this.#bound.pipelines.gpu.write(this.#bound.exact, logDensity);

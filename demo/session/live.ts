@@ -226,7 +226,11 @@ export class Live {
       this.#views.energy.setExact(this.exact.logDensityAt(state));
       this.#exactShown = shown;
     }
-    const slices = mode === 'values' && this.#sliceMs < FAST_SLICE_MS ? MOST_SLICES : 1;
+    // The first picture comes at once, if training has to wait for it; later ones take turns with it.
+    const slices =
+      mode !== 'values'
+        ? 1
+        : this.#views.energy.slicesToFirst || (this.#sliceMs < FAST_SLICE_MS ? MOST_SLICES : 1);
     const draw = () => {
       const complete = this.#views.energy.draw(scene, slices);
       this.#stale.energy = !complete;

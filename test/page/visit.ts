@@ -1,6 +1,6 @@
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
 import { inject } from 'vitest';
-import type { Command, Report } from '../../demo/protocol.ts';
+import type { Command, Report, RunFiles } from '../../demo/protocol.ts';
 import { snapshotOf } from '../../demo/session/run-files.ts';
 import type { Snapshot } from '../../src/index.ts';
 import { CHROMIUM_FLAGS, chromiumFiles } from '../support/chromium.ts';
@@ -114,6 +114,11 @@ export class Visit {
 
   /** What is on the GPU: everything that a checkpoint holds. */
   async state(): Promise<Snapshot> {
+    return snapshotOf(await this.saved());
+  }
+
+  /** The run folder that the page would hand the visitor now. */
+  async saved(): Promise<RunFiles> {
     await this.page.evaluate(() => {
       window.watched.reports = window.watched.reports.filter(({ type }) => type !== 'saved');
     });
@@ -133,8 +138,8 @@ export class Visit {
       { timeout: 60_000 },
     );
     const entries = (await files.jsonValue())!;
-    return snapshotOf(
-      Object.fromEntries(entries.map(([name, text]) => [name, new Uint8Array(Buffer.from(text, 'base64'))])),
+    return Object.fromEntries(
+      entries.map(([name, text]) => [name, new Uint8Array(Buffer.from(text, 'base64'))]),
     );
   }
 
