@@ -20,7 +20,7 @@ export type EnergyMode = 'actions' | 'values';
 /** What happens to transitions that were collected before the goals moved. */
 export type OldTransitions = 'keep' | 'relabel' | 'drop';
 
-/** A single step of Algorithm 1: lines 4-8, line 20 alone, line 26 alone, or an epoch of 25 iterations. */
+/** A single step of Algorithm 1: lines 7-12, 16-19 or 21-25 alone, or an epoch of 25 iterations. */
 export type StepSize = 'environment' | 'critic' | 'stein' | 'epoch';
 
 /** Colours of the drawn pictures follow the page's theme. */
@@ -80,14 +80,14 @@ export interface ProgramTime {
 
 /** From the session to the page. */
 export type Report =
-  /** A run is ready: at the start, after a restart, a change, a load or a recovery. */
+  /** A run is ready: at the start, after a restart, a change, a load or a recovery; or goes on after a refusal ('kept'). */
   | {
       readonly type: 'ready';
       readonly adapter: string;
       readonly config: Config;
       readonly goals: readonly Point[];
       readonly updates: number;
-      readonly why: 'opened' | 'restarted' | 'changed' | 'loaded' | 'recovered';
+      readonly why: 'opened' | 'restarted' | 'changed' | 'kept' | 'loaded' | 'recovered';
     }
   /** There is no going on; `code` says which advice to show. */
   | {
@@ -121,7 +121,6 @@ export type Report =
   | { readonly type: 'distance'; readonly updates: number; readonly error: number; readonly bias: number }
   /** What the pictures show, in words; at most once a second. */
   | { readonly type: 'summary'; readonly view: ViewName; readonly text: string }
-  | { readonly type: 'warning'; readonly text: string | null }
   /** The device was lost; a `ready` with why 'recovered' or a `failed` follows. */
   | { readonly type: 'lost' }
   | {

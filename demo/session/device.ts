@@ -49,3 +49,13 @@ export async function openDevice(): Promise<Device> {
     lost,
   };
 }
+
+/** Whether the device has refused a command: everything on it fails from then on. */
+export function hasFailed({ pipelines }: Device): boolean {
+  try {
+    pipelines.gpu.check();
+    return false;
+  } catch {
+    return true;
+  }
+}

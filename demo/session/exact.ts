@@ -51,10 +51,6 @@ export class Exact {
     this.#report = report;
   }
 
-  get on(): boolean {
-    return this.#on;
-  }
-
   /** The solution under way, during which nothing else may make tensors on the device; null if there is none. */
   get solving(): Promise<void> | null {
     return this.#solving;
@@ -67,14 +63,13 @@ export class Exact {
       : 0;
   }
 
+  /** Asked for again, it solves and reports again, also after a failure. */
   turn(on: boolean): void {
-    if (on === this.#on) return;
+    if (!on && !this.#on) return;
     this.#on = on;
     this.#asked = null;
-    if (!on) {
-      this.#solved = null;
-      this.#report({ type: 'exact', state: 'off', message: '' });
-    }
+    this.#solved = null;
+    if (!on) this.#report({ type: 'exact', state: 'off', message: '' });
   }
 
   /** Forgets which question was asked last, so that it is asked again: its answer was lost with the device. */

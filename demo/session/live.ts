@@ -1,4 +1,4 @@
-import { hoverWarning, type Evaluation } from '../../src/index.ts';
+import type { Evaluation } from '../../src/index.ts';
 import type { Appearance, EnergyMode, Point, Report, ViewName } from '../protocol.ts';
 import { dutiesOf, type Duties } from './duties.ts';
 import type { Exact } from './exact.ts';
@@ -58,7 +58,6 @@ export class Live {
   #alpha: number;
   #evaluation: Evaluation | null = null;
   #exactShown = '';
-  #warning: string | null = null;
   #sliceMs = Infinity;
   running = false;
 
@@ -128,7 +127,6 @@ export class Live {
       iterations = this.pacer.take(now);
       if (iterations > 0) this.#train(iterations, now);
     }
-    this.#warn();
     if (this.#frame) {
       await this.#drawWorld(now);
       await this.#drawEnergy(now);
@@ -157,11 +155,6 @@ export class Live {
     if (view === 'world') this.#views.world.draw(this.#worldScene(1));
     else this.#views.energy.draw(this.#energyScene(), 1);
     return this.#views[view].picture.png();
-  }
-
-  /** alpha as the run last reported it: schedules and entropy targets move it. */
-  get alpha(): number {
-    return this.#alpha;
   }
 
   #train(iterations: number, now: number): void {
@@ -362,14 +355,6 @@ export class Live {
     const { finalTemperature, targetEntropy } = this.run.config;
     if (targetEntropy !== null) return this.#alpha;
     return finalTemperature ?? this.run.config.temperature;
-  }
-
-  #warn(): void {
-    const { environment, discount } = this.run.config;
-    const text = environment === 'multigoal' ? (hoverWarning(this.#settlingAlpha(), discount) ?? null) : null;
-    if (text === this.#warning) return;
-    this.#warning = text;
-    this.#post({ type: 'warning', text });
   }
 
   /** Sleeps until something is due or happens: a frame, an iteration, a command, a result. */

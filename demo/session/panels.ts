@@ -1,5 +1,5 @@
 /** Hair lines across the side of a square canvas. */
-const LINES_ACROSS = 430;
+export const LINES_ACROSS = 430;
 /** A canvas at least this much longer than broad has room for two whole squares. */
 const TWO_SQUARES = 1.5;
 /** Between two squares, as a share of the canvas. */

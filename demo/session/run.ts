@@ -76,7 +76,7 @@ export class Run {
     pipelines: Pipelines,
     views: Views,
     config: Config,
-    goals: readonly Point[],
+    world: { readonly goals: readonly Point[]; readonly transitions: OldTransitions },
     snapshot: Snapshot | null,
   ): Promise<Run> {
     const { gpu } = pipelines;
@@ -89,7 +89,7 @@ export class Run {
         // What was learned at another temperature goes on at the one asked for.
         if (!run.#isScheduled) run.setTemperature(config.temperature);
       }
-      await run.setGoals(goals, 'keep');
+      await run.setGoals(world.goals, world.transitions);
       await views.world.show(pipelines, trainer);
       await views.energy.show(pipelines, trainer);
       await run.evaluator();
@@ -135,7 +135,9 @@ export class Run {
     if (transitions === 'relabel') {
       this.#relabel ??= trainer.env.relabel(trainer.replay.sink);
       await trainer.gpu.run(this.#relabel);
-    } else if (transitions === 'drop') await trainer.replay.forget(trainer.clock);
+      // Goals that are dragged come faster than a full ring is relabelled: the next ones wait, and fall together.
+      await trainer.gpu.idle();
+    } else if (transitions === 'drop') await trainer.forget();
   }
 
   /** Everything that survives an iteration, with the settings as they are now. */

@@ -7,8 +7,8 @@ import {
   type Config,
   type Snapshot,
 } from '../../src/index.ts';
-import type { Command, Point, Report, RunFiles } from '../protocol.ts';
-import { openDevice, type Device } from './device.ts';
+import type { Command, OldTransitions, Point, Report, RunFiles } from '../protocol.ts';
+import { hasFailed, openDevice, type Device } from './device.ts';
 import { EnergyView } from './energy-view.ts';
 import { Failure, type FailureCode } from './errors.ts';
 import { Exact } from './exact.ts';
@@ -24,6 +24,8 @@ import { WorldView } from './world-view.ts';
 type Opening = Extract<Command, { type: 'open' }>;
 type Why = Extract<Report, { type: 'ready' }>['why'];
 
+/** The task that the page shows. */
+const TASK = 'multigoal';
 /** Iterations of an epoch. */
 const EPOCH = 25;
 /** Waits before a device is asked for again after a loss, milliseconds. */
@@ -63,6 +65,8 @@ export class Session {
   #live: Live | null = null;
   /** What is made again after a loss, also when there is no run at the moment. */
   #recipe: { readonly config: Config; readonly goals: readonly Point[] } | null = null;
+  /** What the visitor last chose for transitions of the old world. */
+  #oldTransitions: OldTransitions = 'keep';
   #running = false;
   #wake: () => void = () => undefined;
 
@@ -136,9 +140,13 @@ export class Session {
       case 'exact':
         this.#exact.turn(command.on);
         return live?.changed();
+      case 'goals':
+        this.#oldTransitions = command.transitions;
+        // Without a run they are for the next one.
+        if (!live && this.#recipe) this.#recipe = { ...this.#recipe, goals: command.goals };
+        return live ? this.#obeyRun(command, live) : undefined;
       case 'step':
       case 'temperature':
-      case 'goals':
       case 'profile':
       case 'save':
       case 'picture':
@@ -189,7 +197,14 @@ export class Session {
     };
     this.#look.appearance = appearance;
     this.#running = running;
-    await this.#begin({ config: resolveConfig(settings), goals, snapshot: null, why: 'opened' });
+    const config = resolveConfig(settings);
+    this.#recipe = { config, goals };
+    try {
+      await this.#begin({ config, goals, snapshot: null, why: 'opened' });
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      throw new Failure('error', error.message);
+    }
   }
 
   async #restart(config: Config): Promise<void> {
@@ -204,6 +219,9 @@ export class Session {
 
   async #load(files: RunFiles): Promise<void> {
     const snapshot = await snapshotOf(files);
+    const { environment } = snapshot.config;
+    if (environment !== TASK)
+      throw new UsageError(`This run is of '${environment}'; the page shows ${TASK}.`);
     await this.#begin({ config: snapshot.config, goals: goalsOf(snapshot), snapshot, why: 'loaded' });
   }
 
@@ -227,7 +245,7 @@ export class Session {
     readonly why: Why;
   }): Promise<void> {
     const before = this.#live && this.#recipe;
-    const kept = before ? await this.#lastGood() : null;
+    const kept = !before ? null : next.why === 'changed' ? next.snapshot : await this.#lastGood();
     await this.#leave();
     try {
       await this.#make(next.config, next.goals, next.snapshot);
@@ -241,10 +259,16 @@ export class Session {
     this.#ready(next.why);
   }
 
-  async #make(config: Config, goals: readonly Point[], snapshot: Snapshot | null): Promise<void> {
+  /** `transitions` is what becomes of stored ones where the snapshot's goals were others. */
+  async #make(
+    config: Config,
+    goals: readonly Point[],
+    snapshot: Snapshot | null,
+    transitions: OldTransitions = 'keep',
+  ): Promise<void> {
     const device = (this.#device ??= await this.#openDevice());
     const views = this.#views!;
-    const run = await Run.create(device.pipelines, views, config, goals, snapshot);
+    const run = await Run.create(device.pipelines, views, config, { goals, transitions }, snapshot);
     this.#recipe = { config: run.config, goals };
     this.#live = new Live(run, {
       views,
@@ -319,25 +343,36 @@ export class Session {
     if (!this.#device) throw new Failure('lost', 'The GPU was lost and does not come back.');
     this.#exact.retry();
     const { config, goals } = this.#recipe;
-    await this.#make(config, goals, this.#keeper.snapshot);
+    try {
+      await this.#make(config, goals, this.#keeper.snapshot, this.#oldTransitions);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      throw new Failure('lost', `The GPU is back, but the run no longer fits it. ${error.message}`);
+    }
     this.#ready('recovered');
   }
 
   /** Tells the page of an error, after finding out whether a lost device was its cause. */
   async #failed(error: unknown): Promise<void> {
     const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof UsageError || error instanceof CheckpointError) {
+    const device = this.#device;
+    const broken = device !== null && hasFailed(device);
+    if ((error instanceof UsageError || error instanceof CheckpointError) && !broken) {
       this.#post({ type: 'refused', message });
-      // Without a run there is nothing to go on with: the first one could not be made.
-      if (!this.#live && !this.#recipe) this.#post({ type: 'failed', code: 'error', message, files: null });
+      // The page may show what was refused: this is what holds.
+      if (this.#live) this.#ready('kept');
       return;
     }
-    const device = this.#device;
     if (device && !(error instanceof DivergenceError || error instanceof Failure)) {
       const lost = device.lost.then(() => true);
       if (await Promise.race([lost, sleep(LOSS_NOTICE_MS).then(() => false)])) return;
     }
     await this.#leave();
+    if (broken) {
+      // Out of memory, say: whatever comes next begins on a fresh device.
+      this.#device = null;
+      device.pipelines.gpu.dispose();
+    }
     this.#post({ type: 'running', running: false });
     const { snapshot } = this.#keeper;
     const files = snapshot ? await runFilesOf(snapshot) : null;

@@ -15,14 +15,13 @@ import scene from '../shaders/scene.wgsl?raw';
 import trails from '../shaders/trails.wgsl?raw';
 import transition from '../shaders/transition.wgsl?raw';
 import { paletteOf } from './palette.ts';
+import { LINES_ACROSS } from './panels.ts';
 import type { Picture } from './picture.ts';
 import type { Layer, Pipelines } from './pipelines.ts';
 
 /** Transitions behind each environment, and most segments in all: a slow adapter has to draw each of them. */
 const TRAIL = 6;
 const MOST_SEGMENTS = 24_576;
-/** Hair lines across the shorter side of the canvas. */
-const LINES_ACROSS = 430;
 const VERTICES = 6;
 
 const SCENE = structOf(scene, 'Scene')!;

@@ -9,17 +9,14 @@ import type { Fault } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
-import { padded, view, type Tensor } from '../gpu/tensor.ts';
+import { view, type Tensor } from '../gpu/tensor.ts';
 import type { NamedArray } from '../nn/parameters.ts';
 import { ReplayBuffer } from '../rl/replay-buffer.ts';
 import type { Snapshot } from './checkpoint.ts';
 import type { Config } from './config.ts';
+import { iterationsPerSubmit, requireRoom } from './limits.ts';
 import { Metrics, type MetricRow } from './metrics.ts';
 
-/** Most iterations in one submit; large networks get fewer, so that a run answers an interrupt within seconds. */
-const MOST_ITERATIONS_PER_SUBMIT = 25;
-/** Multiply-adds of the dense layers in one submit, roughly: a second of work for a slow software adapter. */
-const MULTIPLY_ADDS_PER_SUBMIT = 1e9;
 /** Updates between two rows of metrics. */
 export const METRICS_INTERVAL = 25;
 const SUBMITS_IN_FLIGHT = 2;
@@ -74,6 +71,7 @@ export class Trainer {
   readonly #iterationsPerSubmit: number;
   #iteration = 0;
   #updates = 0;
+  #isReplayEmpty = true;
 
   private constructor(gpu: Gpu, config: Config) {
     this.gpu = gpu;
@@ -170,6 +168,7 @@ export class Trainer {
     const programs: Program[] = [];
     for (let i = 0; i < iterations && this.#updates < until; i++) {
       this.#iteration++;
+      this.#isReplayEmpty = false;
       if (this.#iteration <= this.#warmupIterations) {
         programs.push(this.iterations.warmup);
         continue;
@@ -184,24 +183,31 @@ export class Trainer {
   }
 
   /**
-   * Encodes one step alone and does not wait: the environments (Algorithm 1, lines 4 to 8), an update of the critic (line
-   * 20) or one of the policy (line 26). A policy update counts as an update too, so that the next one has its own
+   * Encodes one step alone and does not wait: the environments (Algorithm 1, lines 7 to 12), an update of the critic
+   * (lines 16 to 19) or one of the policy (lines 21 to 25). A policy update counts as an update too, so that the next one has its own
    * minibatch.
    * @throws UsageError for an update before there is any transition.
    */
   step(what: 'environment' | 'critic' | 'policy'): void {
     if (what === 'environment') {
       this.#iteration++;
+      this.#isReplayEmpty = false;
       const random =
         this.#iteration <= this.#warmupIterations || this.#updates < this.config.criticFirstUpdates;
       this.gpu.submit([random ? this.iterations.warmup : this.#steps.environment]);
       return;
     }
-    if (this.#iteration === 0) {
+    if (this.#isReplayEmpty) {
       throw new UsageError('There are no transitions to learn from yet: step the environments first.');
     }
     this.#updates++;
     this.gpu.submit([this.#steps[what], this.#metrics.record]);
+  }
+
+  /** Forgets every transition, between submits: the next iteration begins to collect again. */
+  async forget(): Promise<void> {
+    await this.replay.forget(this.clock);
+    this.#isReplayEmpty = true;
   }
 
   /**
@@ -326,6 +332,7 @@ export class Trainer {
     this.clock.write(sameReplay ? clock : { ...clock, replayCursor: 0, replaySize: 0 });
     this.#updates = clock.updates;
     this.#iteration = clock.iteration;
+    this.#isReplayEmpty = !sameReplay || replaySize === 0;
     return [
       ...(sameEnvironments ? [] : ['environments' as const]),
       ...(sameReplay ? [] : ['replay' as const]),
@@ -371,57 +378,5 @@ export class Trainer {
         ? [{ ...field('charts/success', EPISODE['LAST_TERMINATED']!), per: finished }]
         : []),
     ];
-  }
-}
-
-/** Iterations that make one submit: a function of the configuration alone, never of how fast the machine is. */
-function iterationsPerSubmit(config: Config): number {
-  const { hidden, batchSize, environments } = config;
-  const perRow = hidden.reduce((sum, width, i) => sum + width * (hidden[i + 1] ?? 4), 4 * hidden[0]!);
-  const perIteration =
-    perRow * (config.updatesPerStep * batchSize * rowsPerTransition(config) + environments);
-  return Math.max(
-    1,
-    Math.min(MOST_ITERATIONS_PER_SUBMIT, Math.floor(MULTIPLY_ADDS_PER_SUBMIT / perIteration)),
-  );
-}
-
-/**
- * Rows that go through a network for each transition of a minibatch: next actions, prediction, policy, dQ/da. A backward
- * pass counts once for the inputs' gradient and once for the parameters'.
- */
-function rowsPerTransition(config: Config): number {
-  const {
-    algorithm,
-    critics,
-    valueParticles,
-    fixedParticles: m,
-    updatedParticles: k,
-    policyParticles,
-  } = config;
-  switch (algorithm) {
-    case 'soft-q':
-      return critics * (valueParticles + 3 + 2 * m) + (m + k) + 2 * k;
-    case 'sac':
-      return critics * (valueParticles + 3 + 2 * policyParticles) + 1 + 3;
-    case 'ddpg':
-      return critics * (1 + 3 + 2) + 1 + 3;
-  }
-}
-
-/**
- * @throws UsageError naming the limit when the widest activation of the acting pass does not fit one binding.
- */
-function requireRoom(gpu: Gpu, { environments, hidden }: Config): void {
-  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = gpu.device.limits;
-  const widest = padded(Math.max(...hidden));
-  const byMemory = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * widest));
-  // One invocation an environment in the narrowest workgroups that run over environments.
-  const most = Math.min(byMemory, 64 * maxComputeWorkgroupsPerDimension);
-  if (environments > most) {
-    throw new UsageError(
-      `${environments} environments are too many for this adapter: with hidden layers of ${widest} one storage binding ` +
-        `(maxStorageBufferBindingSize ${maxStorageBufferBindingSize}) holds at most ${most}; lower --environments.`,
-    );
   }
 }

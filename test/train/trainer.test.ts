@@ -113,6 +113,16 @@ describe('Trainer', () => {
   test('an update before any transition is refused in a sentence', async () => {
     const trainer = await Trainer.create(gpuOf(), resolveConfig(SMALL));
     expect(() => trainer.step('critic')).toThrow(/step the environments first/);
+    trainer.step('environment');
+    trainer.step('critic');
+    // What is forgotten is not learned from, though it still lies in the ring.
+    await trainer.forget();
+    expect(() => trainer.step('policy')).toThrow(/step the environments first/);
+    const { trainer: trained } = await trainSmall();
+    const snapshot = await trained.snapshot();
+    const other = await Trainer.create(gpuOf(), resolveConfig({ ...SMALL, replayCapacity: 600 }));
+    expect(other.restore(snapshot)).toEqual(['replay']);
+    expect(() => other.step('critic')).toThrow(/step the environments first/);
   });
 
   test('the clock counts every phase, and the ring wraps', async () => {
