@@ -7,7 +7,7 @@ const SHARES = {
   progress: { interval: 250, share: 1 },
   summary: { interval: 1000, share: 1 },
   evaluation: { interval: 2000, share: 0.15 },
-  checkpoint: { interval: 20_000, share: 0.05 },
+  checkpoint: { interval: 5000, share: 0.05 },
   distance: { interval: 2000, share: 0.1 },
 } as const;
 /** The same for the pictures where the processor draws them, and composes the page with each new one. */

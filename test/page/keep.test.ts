@@ -148,6 +148,9 @@ test(
     visit = await Visit.open(browser, { hash: SMALL });
     await visit.next('progress', ({ updates }) => updates >= 5);
     const session = await browser.newBrowserCDPSession();
+    // A change keeps the state that it goes on from; otherwise that happens every few seconds.
+    await visit.page.locator('#repulsion').click();
+    await visit.next('ready', ({ why }) => why === 'changed');
     const crash = () => session.send('Browser.crashGpuProcess').catch(() => undefined);
     await crash();
     await visit.next('ready', ({ why }) => why === 'recovered');
