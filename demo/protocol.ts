@@ -87,7 +87,7 @@ export type Report =
       readonly config: Config;
       readonly goals: readonly Point[];
       readonly updates: number;
-      readonly why: 'opened' | 'restarted' | 'changed' | 'loaded' | 'recovered';
+      readonly why: 'opened' | 'restarted' | 'changed' | 'loaded' | 'recovered' | 'kept';
     }
   /** There is no going on; `code` says which advice to show. */
   | {
