@@ -110,7 +110,7 @@ const STOPS: readonly Stop[] = [
   },
   {
     title: 'DDPG commits to one goal',
-    text: 'A new run has begun: the same world with a deterministic policy. It finds one good way and forgets the others: watch a single line rise under Goals reached. When you go on, your own algorithm starts again from nothing.',
+    text: 'A new run has begun: the same world with a deterministic policy. It finds one good way and forgets the others: watch a single line rise under Goals reached. When you leave it, your own algorithm starts again from nothing.',
     about: 'algorithm-row',
     over: 'energy-place',
     show(run) {
