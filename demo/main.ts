@@ -45,7 +45,8 @@ run.listen((news) => {
       title: 'The graphics device was lost.',
       text: 'Going on from the last state kept in memory…',
     });
-  if (news.type === 'ready') showBanner(null);
+  // Above a recorded run it stays: it says why nothing is trained.
+  if (news.type === 'ready' && !run.recorded) showBanner(null);
   if (news.type === 'ready' && news.why === 'recovered')
     notify(`Recovered: training goes on from update ${news.updates}.`);
   if (news.type === 'failed') fail(news);
@@ -77,7 +78,7 @@ function fail({ code, message, files }: Failure): void {
   }
   const remedies: Remedy[] = [{ text: 'Start again', act: () => location.reload() }];
   if (files) remedies.unshift({ text: 'Download the run', act: () => void saveRun(nameOf(run), files) });
-  showBanner({ ...adviceOn(code, message), remedies });
+  showBanner({ ...adviceOn(code, message, files !== null), remedies });
 }
 
 /** Plays the recorded run, under words that say why it is not a live one. */
@@ -86,6 +87,9 @@ async function play(why: Obstacle, message: string): Promise<void> {
     // Loaded here only: who can train needs none of it.
     const { loadRecording, RecordedSession } = await import('./page/recorded-session.ts');
     const recording = await loadRecording();
+    // It drives what a recorded run does not have.
+    tour.close();
+    byId('tour-button').hidden = true;
     run.recorded = true;
     const scrub = element('input', {
       type: 'range',

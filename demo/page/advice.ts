@@ -20,8 +20,8 @@ export function obstacle(): 'insecure' | 'no-webgpu' | null {
   return 'gpu' in navigator ? null : 'no-webgpu';
 }
 
-/** Words for an obstacle; `message` is what the session says about it. */
-export function adviceOn(code: Obstacle, message: string): Advice {
+/** Words for an obstacle; `message` is what the session says about it, `canDownload` whether it left a run to keep. */
+export function adviceOn(code: Obstacle, message: string, canDownload = false): Advice {
   switch (code) {
     case 'insecure':
       return {
@@ -48,7 +48,7 @@ export function adviceOn(code: Obstacle, message: string): Advice {
     case 'lost':
       return {
         title: 'The graphics device was lost again.',
-        text: `${message} Download the run to go on with it later.`,
+        text: canDownload ? `${message} Download the run to go on with it later.` : message,
       };
     case 'error':
       return { title: 'Training stopped.', text: message };

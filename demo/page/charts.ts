@@ -1,6 +1,7 @@
 import './language.ts';
 import uPlot from 'uplot';
 import { MOST_GOALS } from '../../src/index.ts';
+import { percent } from '../words.ts';
 import 'uplot/dist/uPlot.min.css';
 import { saveButton } from './control-rows.ts';
 import { byId, download, element } from './dom.ts';
@@ -28,7 +29,6 @@ interface ChartSpec {
   readonly empty?: string;
 }
 
-const percent = (value: number) => `${Math.round(value * 100)} %`;
 const short = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 const RETURN: ChartSpec = {

@@ -61,18 +61,26 @@ export function wholeNumber(
   limits: { readonly min: number; readonly max: number },
   onChange: (value: number) => void,
 ): { readonly element: HTMLInputElement; set(value: number): void } {
+  let typing = false;
   const input = element('input', {
     type: 'number',
     step: 1,
     inputmode: 'numeric',
     ...limits,
-    on: { change: () => onChange(input.valueAsNumber) },
+    on: {
+      input: () => (typing = true),
+      blur: () => (typing = false),
+      change: () => {
+        typing = false;
+        onChange(input.valueAsNumber);
+      },
+    },
   });
   return {
     element: input,
     set(value) {
       // Not while someone is typing there.
-      if (document.activeElement !== input) input.valueAsNumber = value;
+      if (!typing) input.valueAsNumber = value;
     },
   };
 }

@@ -72,7 +72,8 @@ export class Controls {
     );
     root.append(transport, this.#live);
     run.listen(({ type }) => {
-      if (type === 'edited' || type === 'ready' || type === 'running' || type === 'progress') this.#render();
+      // After a refusal too: no control keeps a value that is not in force.
+      if (['edited', 'ready', 'running', 'progress', 'refused'].includes(type)) this.#render();
     });
     this.#render();
   }

@@ -1,7 +1,7 @@
-/** What a control does in one sentence, and where Haarnoja et al. (2017) say so. */
+/** What a control does in one sentence, and where Haarnoja et al. (2017) or their released code say so. */
 export interface Explanation {
   readonly text: string;
-  /** Equation, section or algorithm of the paper. */
+  /** Equation, section or algorithm of the paper, or what else says so. */
   readonly source: string;
 }
 
@@ -12,7 +12,7 @@ export const EXPLANATIONS = {
     source: 'Algorithm 1',
   },
   environment: {
-    text: 'Every environment takes one action of the policy and stores the transition.',
+    text: 'Every environment takes one action, at random until the critic has its first updates behind it, then the policy’s; the transition is stored.',
     source: 'Algorithm 1',
   },
   critic: {
@@ -70,7 +70,7 @@ export const EXPLANATIONS = {
   },
   goals: {
     text: 'Episodes end at a goal with a reward of 10; every step costs distance and effort.',
-    source: 'section 5.1',
+    source: 'released code; the task of section 5.1',
   },
   transitions: {
     text: 'What becomes of transitions collected before the goals moved: kept, given their new reward, or dropped.',

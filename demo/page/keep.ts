@@ -44,7 +44,7 @@ export class Keep {
           'div',
           { class: 'buttons' },
           button('copy-link', 'Copy link', 'Settings, goals, seed and state, as an address', () =>
-            this.#copy(location.href, 'The link'),
+            this.#copy(new URL(this.#address(), location.href).href, 'The link'),
           ),
           button('save-run', 'Save run', 'A run folder as a zip, for the command line or this page', () =>
             run.send({ type: 'save' }),
@@ -89,10 +89,13 @@ export class Keep {
       ? ''
       : 'The command has the four goals of the task; yours are in the link.';
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      const hash = hashOf(shared);
-      history.replaceState(null, '', hash ? `#${hash}` : location.pathname + location.search);
-    }, ADDRESS_MS);
+    this.#timer = setTimeout(() => history.replaceState(null, '', this.#address()), ADDRESS_MS);
+  }
+
+  /** The page's address with what is chosen now. */
+  #address(): string {
+    const hash = hashOf(this.#run.shared);
+    return location.pathname + location.search + (hash && `#${hash}`);
   }
 
   #pictureButton(view: ViewName): void {

@@ -149,7 +149,9 @@ export class LiveRun {
         // While a run is made ready the visitor may have moved goals on: those count, unless others came with a file.
         if (report.why === 'loaded' || this.recorded) this.#goals = report.goals;
         this.#updates = report.updates;
-        if (report.why === 'loaded') this.#settings = differences(report.config);
+        // What is in force is not what was chosen here: it came with a file, or a choice was refused.
+        if (report.why === 'loaded' || report.why === 'kept' || this.recorded)
+          this.#settings = differences(report.config);
         if (report.why === 'restarted' || report.why === 'loaded') this.#forget();
         break;
       case 'running':
@@ -181,7 +183,6 @@ export class LiveRun {
         break;
       case 'refused':
       case 'summary':
-      case 'warning':
       case 'lost':
       case 'profile':
       case 'saved':
@@ -208,10 +209,10 @@ export class LiveRun {
     this.#edited();
   }
 
-  /** Another alpha, raw reward units, from the next update on; a schedule of the preset's ends with it. */
+  /** Another alpha, raw reward units, from the next update on; a schedule or a target entropy ends with it. */
   setTemperature(alpha: number): void {
-    const schedule = this.#config.finalTemperature === null ? {} : { finalTemperature: null };
-    if (!this.#accept({ ...this.#settings, ...schedule, temperature: alpha })) return;
+    const fixed = { temperature: alpha, finalTemperature: null, targetEntropy: null };
+    if (!this.#accept({ ...this.#settings, ...fixed })) return;
     this.send({ type: 'temperature', alpha });
     this.#edited();
   }
@@ -225,28 +226,36 @@ export class LiveRun {
 
   /** A new run with other settings; without any, the same again. */
   restart(settings: Settings = {}): void {
-    this.#begin({ ...this.#settings, ...settings });
+    this.begin({ ...this.#settings, ...settings });
+  }
+
+  /** A new run with exactly these settings; what is known of the old one goes when the new one is ready. */
+  begin(settings: Settings): void {
+    if (!this.#accept(settings)) return;
+    this.send({ type: 'restart', settings: this.#settings });
+    this.#edited();
   }
 
   /** A new run by another algorithm, which keeps the settings that every algorithm reads. */
   chooseAlgorithm(algorithm: Config['algorithm']): void {
     const common = COMMON.flatMap((key) => (key in this.#settings ? [[key, this.#settings[key]]] : []));
-    this.#begin({ ...(Object.fromEntries(common) as Settings), algorithm });
+    this.begin({ ...(Object.fromEntries(common) as Settings), algorithm });
   }
 
   /** A new run by another preset, of which seed and algorithm alone are kept. */
   choosePreset(preset: string): void {
     const { seed, algorithm } = this.#settings;
-    this.#begin({
+    this.begin({
       ...(seed !== undefined && { seed }),
       ...(algorithm !== undefined && { algorithm }),
       preset,
     });
   }
 
-  setGoals(goals: readonly Point[]): void {
+  /** Moves, adds or removes goals while training goes on. */
+  setGoals(goals: readonly Point[], transitions = this.oldTransitions): void {
     this.#goals = goals;
-    this.send({ type: 'goals', goals, transitions: this.oldTransitions });
+    this.send({ type: 'goals', goals, transitions });
     this.#edited();
   }
 
@@ -274,14 +283,6 @@ export class LiveRun {
   setExact(on: boolean): void {
     this.#exact = { type: 'exact', state: on ? 'solving' : 'off', message: '' };
     this.send({ type: 'exact', on });
-    this.#edited();
-  }
-
-  /** A new run with exactly these settings. */
-  #begin(settings: Settings): void {
-    if (!this.#accept(settings)) return;
-    this.#forget();
-    this.send({ type: 'restart', settings: this.#settings });
     this.#edited();
   }
 

@@ -1,3 +1,4 @@
+import { MULTIGOAL_BOUND } from '../../src/index.ts';
 import type { Point } from '../protocol.ts';
 import { goalColours, MARKS } from './marks.ts';
 import { NATS } from './recording.ts';
@@ -7,8 +8,6 @@ export type Pen = OffscreenCanvasRenderingContext2D;
 
 type Rgb = readonly [red: number, green: number, blue: number];
 
-/** Half the side of the plane. */
-const PLANE = 7;
 /** Distance between two level curves of the world, in units of the plane. */
 const LEVEL = 1.25;
 /** Level curves in the energy's range. */
@@ -62,15 +61,18 @@ export function drawWorld(pen: Pen, world: WorldPicture): void {
     LEVEL,
     line,
     (x, y) => {
-      const [px, py] = [(x * 2 - 1) * PLANE, (y * 2 - 1) * PLANE];
+      const [px, py] = [(x * 2 - 1) * MULTIGOAL_BOUND, (y * 2 - 1) * MULTIGOAL_BOUND];
       return Math.min(...world.goals.map(([gx, gy]) => Math.hypot(px - gx, py - gy)));
     },
-    (distance) => mix(near, far, Math.min(1, distance / PLANE)),
+    (distance) => mix(near, far, Math.min(1, distance / MULTIGOAL_BOUND)),
   );
   pen.putImageData(pixels, 0, 0);
-  const place = ([x, y]: Point): Point => [((x / PLANE + 1) / 2) * width, ((1 - y / PLANE) / 2) * height];
+  const place = ([x, y]: Point): Point => [
+    ((x / MULTIGOAL_BOUND + 1) / 2) * width,
+    ((1 - y / MULTIGOAL_BOUND) / 2) * height,
+  ];
   const scale = width / 400;
-  const unit = width / (2 * PLANE);
+  const unit = width / (2 * MULTIGOAL_BOUND);
   for (const [index, goal] of world.goals.entries()) {
     const colour = goalColours(world.dark)[index]!;
     pen.fillStyle = pen.strokeStyle = colour;

@@ -6,9 +6,7 @@ import { element } from './dom.ts';
 export interface Plot {
   /** The frame around the picture: overlays go into it, in its own coordinates. */
   readonly frame: HTMLElement;
-  /** What the session draws on; another one after `renew`. */
-  canvas(): HTMLCanvasElement;
-  /** Puts a fresh canvas in place: one that was handed to a worker cannot be taken back. */
+  /** Puts a fresh canvas for the session in place: one that was handed to a worker cannot be taken back. */
   renew(): HTMLCanvasElement;
   /** Tells the size again, to a session that has not heard it. */
   measure(): void;
@@ -78,7 +76,6 @@ export function createPlot(
   new ResizeObserver(measure).observe(frame);
   return {
     frame,
-    canvas: () => canvas,
     renew() {
       const fresh = makeCanvas();
       canvas.replaceWith(fresh);

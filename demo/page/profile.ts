@@ -1,4 +1,5 @@
 import type { Report } from '../protocol.ts';
+import { percent } from '../words.ts';
 import { byId, element } from './dom.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -21,7 +22,9 @@ export function installProfile(run: LiveRun): void {
     element('div', { class: 'buttons' }, again, element('span', { class: 'space' }), close),
   );
   document.body.append(dialog);
+  let measuring = false;
   const measure = () => {
+    measuring = true;
     words.textContent = 'Measuring each program on the device…';
     table.replaceChildren();
     run.send({ type: 'profile' });
@@ -31,7 +34,16 @@ export function installProfile(run: LiveRun): void {
     measure();
   });
   run.listen((news) => {
+    if (measuring && (news.type === 'refused' || news.type === 'failed')) {
+      measuring = false;
+      words.textContent = news.message;
+    }
+    if (measuring && news.type === 'lost') {
+      measuring = false;
+      words.textContent = 'The graphics device was lost while it was measured.';
+    }
     if (news.type !== 'profile') return;
+    measuring = false;
     words.textContent = summary(news);
     table.replaceChildren(
       element('thead', {}, line('th', [...COLUMNS])),
@@ -56,7 +68,7 @@ function cells({
     String(dispatches),
     milliseconds.toFixed(3),
     gflops === null ? '' : gflops.toFixed(2),
-    rooflineShare === null ? '' : `${(100 * rooflineShare).toFixed(0)} %`,
+    rooflineShare === null ? '' : percent(rooflineShare),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { Appearance, Command, Point, Report, ViewName } from '../protocol.ts';
+import { percent } from '../words.ts';
 import { drawEnergy, drawWorld, type Pen } from './pictures.ts';
 import { decodeRecording, type Frame, type Recording } from './recording.ts';
 import type { Listener, Session } from './session.ts';
@@ -198,7 +199,6 @@ export class RecordedSession implements Session {
 
   #summaries({ updates, evaluation }: Frame): Report[] {
     const { states } = this.#recording;
-    const percent = (share: number) => `${Math.round(100 * share)} %`;
     const shares = evaluation.outcomeShares.map((share, goal) => `goal ${goal + 1} ${percent(share)}`);
     return [
       {

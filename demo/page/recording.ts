@@ -1,8 +1,7 @@
-import type { Config, Evaluation, MetricRow } from '../../src/index.ts';
+import { MULTIGOAL_BOUND, type Config, type Evaluation, type MetricRow } from '../../src/index.ts';
 import type { Point } from '../protocol.ts';
 
-/** Half the sides of the squares that positions and actions lie in. */
-const PLANE = 7;
+/** Half the side of the square that actions lie in. */
 const ACTIONS = 1;
 /** Q / alpha below its maximum by more than this many nats is drawn, and kept, as nothing: a density of e^-6. */
 export const NATS = 6;
@@ -65,7 +64,7 @@ export async function encodeRecording(recording: Recording): Promise<Uint8Array<
   };
   const bytes: number[] = optimum.flat().map(toByteOfEnergy);
   for (const { episodes, energies, actions } of frames) {
-    bytes.push(...episodes.flat(2).map((x) => toByte(x, PLANE)));
+    bytes.push(...episodes.flat(2).map((x) => toByte(x, MULTIGOAL_BOUND)));
     bytes.push(...energies.flat().map(toByteOfEnergy));
     bytes.push(...actions.flat(2).map((x) => toByte(x, ACTIONS)));
   }
@@ -100,7 +99,7 @@ export async function decodeRecording(file: Blob): Promise<Recording> {
     optimum: grids(),
     frames: frames.map(({ lengths, ...frame }) => ({
       ...frame,
-      episodes: lengths.map((length) => points(length, PLANE)),
+      episodes: lengths.map((length) => points(length, MULTIGOAL_BOUND)),
       energies: grids(),
       actions: head.states.map(() => points(actions, ACTIONS)),
     })),

@@ -1,4 +1,5 @@
 import type { Report } from '../protocol.ts';
+import { percent } from '../words.ts';
 import { byId } from './dom.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -9,11 +10,13 @@ const WORDS_MS = 8000;
 export function installStatus(run: LiveRun): void {
   let spoken = 0;
   let lost = false;
+  let failed = false;
   const renderState = () => {
     const { running, adapter, pace, recorded } = run;
     const name = recorded ? 'Recorded run' : pace === null ? 'Training' : 'Slow motion';
-    const [state, text] =
-      adapter === ''
+    const [state, text] = failed
+      ? ['stopped', 'Stopped']
+      : adapter === ''
         ? ['starting', 'Starting']
         : lost
           ? ['recovering', 'Recovering']
@@ -31,12 +34,17 @@ export function installStatus(run: LiveRun): void {
       case 'lost':
       case 'ready':
         lost = news.type === 'lost';
+        failed = false;
         renderState();
         showUpdates(run);
         break;
+      case 'failed':
+        lost = false;
+        failed = true;
+        renderState();
+        break;
       case 'running':
       case 'edited':
-      case 'failed':
         renderState();
         break;
       case 'progress':
@@ -54,7 +62,6 @@ export function installStatus(run: LiveRun): void {
       case 'evaluation':
       case 'exact':
       case 'distance':
-      case 'warning':
       case 'profile':
       case 'saved':
       case 'picture':
@@ -93,7 +100,7 @@ function chartWords({ updates, history }: LiveRun): string {
   return [
     `After ${updates} updates`,
     ...known('charts/episodic_return', (value) => `return ${value.toFixed(0)}`),
-    ...known('evaluation/success', (value) => `${Math.round(100 * value)} % of episodes reach a goal`),
+    ...known('evaluation/success', (value) => `${percent(value)} of episodes reach a goal`),
     ...known('losses/critic_loss', (value) => `Bellman error ${value.toPrecision(2)}`),
   ].join(', ');
 }

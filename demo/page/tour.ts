@@ -1,26 +1,26 @@
-import { MULTIGOAL_GOALS } from '../../src/index.ts';
+import type { Config } from '../../src/index.ts';
 import { byId, element } from './dom.ts';
 import { moveGoal } from './goals.ts';
+import { START } from './link.ts';
 import type { LiveRun } from './live-run.ts';
 
 /** A stop of the tour: what it says, about what, and what it does to the page. */
 interface Stop {
   readonly title: string;
   readonly text: string;
+  /** What it says instead to those algorithms, for which it does nothing. */
+  readonly without?: { readonly algorithms: readonly Config['algorithm'][]; readonly text: string };
   /** Id of the element that it talks about. */
   readonly about: string;
   /** Id of the place that the card may cover: not where something is to be seen. */
   readonly over: string;
-  /** Drives the page when the stop is reached. */
-  readonly show: (run: LiveRun) => void;
-  /** Undoes it when the stop is left. */
-  readonly leave?: (run: LiveRun) => void;
+  /** Drives the page when the stop is reached, and gives what puts back how it was, for when the stop is left. */
+  readonly show: (run: LiveRun) => (() => void) | undefined;
 }
 
 /** Temperature at which the two modes of the diagonal state have merged and goals are still reached. */
 const WARM = 14;
 const COLD = 4;
-const PAPERS = 10;
 /** Where style.css keeps the card at the bottom, so that what it talks about has to be at the top. */
 const NARROW = matchMedia('(max-width: 680px)');
 /** Pixels that the card keeps from the edge of the window, and that a place's head is high. */
@@ -36,16 +36,18 @@ const STOPS: readonly Stop[] = [
     show: (run) => {
       run.setPace(null);
       run.setRunning(true);
+      return undefined;
     },
   },
   {
     title: 'Between two goals, two peaks',
-    text: 'The energy shows Q over all velocities at the state you look at: here between two goals. The policy draws from its exponential, so both peaks get actions. Point anywhere in the world to look there.',
+    text: 'The energy shows Q over all velocities at the state you look at: here between two goals. Soft Q-learning draws from its exponential, so both peaks get actions. Point anywhere in the world to look there.',
     about: 'energy-plot',
     over: 'learning-place',
     show: (run) => {
       run.setMode('actions');
-      run.pin([2.5, 2.5]);
+      run.pin(START.look);
+      return undefined;
     },
   },
   {
@@ -53,40 +55,69 @@ const STOPS: readonly Stop[] = [
     text: `Temperature is now ${WARM}: entropy pays so well that the peaks melt into one plateau. Slide it to ${COLD} to see them part. From 15 on the best policy never arrives at all.`,
     about: 'alpha-row',
     over: 'learning-place',
-    show: (run) => run.setTemperature(WARM),
-    leave: (run) => run.setTemperature(PAPERS),
+    without: {
+      algorithms: ['ddpg'],
+      text: 'The temperature prices entropy: the more it pays, the flatter the peaks, until they melt into one plateau. DDPG, which you train, has no entropy, so nothing has changed now.',
+    },
+    show(run) {
+      const { temperature, finalTemperature, targetEntropy } = run.config;
+      run.setTemperature(WARM);
+      return () => {
+        if (finalTemperature === null && targetEntropy === null) run.setTemperature(temperature);
+        else run.change({ temperature, finalTemperature, targetEntropy });
+      };
+    },
   },
   {
     title: 'Switch repulsion off: the particles collapse',
     text: 'The sampling network moves its actions uphill and apart. The second half is off now: within seconds all white dots crowd onto a peak.',
     about: 'repulsion-row',
     over: 'learning-place',
-    show: (run) => run.change({ repulsion: false }),
-    leave: (run) => run.change({ repulsion: true }),
+    without: {
+      algorithms: ['sac', 'ddpg'],
+      text: 'The sampling network of soft Q-learning moves its actions uphill and apart. Without the second half they all crowd onto a peak. The algorithm that you train has no such network, so nothing has changed now.',
+    },
+    show(run) {
+      const { repulsion } = run.config;
+      run.change({ repulsion: false });
+      return () => {
+        // A baseline may have been chosen meanwhile, which has no such setting.
+        if (run.config.algorithm === 'soft-q') run.change({ repulsion });
+      };
+    },
   },
   {
     title: 'Drag a goal: watch Q move',
     text: 'One goal has just moved while training went on. Stored transitions were given their new reward, so Q follows at once. Drag any goal yourself, or add one with a double-click.',
     about: 'world-plot',
     over: 'learning-place',
-    show: (run) => run.setGoals(moveGoal(MULTIGOAL_GOALS, 0, [5, 3.5])),
-    leave: (run) => run.setGoals(MULTIGOAL_GOALS),
+    show(run) {
+      const { goals } = run;
+      run.setGoals(moveGoal(goals, 0, [5, 3.5]), 'relabel');
+      return () => run.setGoals(goals, 'relabel');
+    },
   },
   {
     title: 'The exact answer',
     text: 'This task is small enough to solve without a network. The second square is that solution, and the chart of the distance says how far training still has to go.',
     about: 'exact-button',
     over: 'controls-place',
-    show: (run) => run.setExact(true),
-    leave: (run) => run.setExact(false),
+    show(run) {
+      if (run.exact.state === 'ready' || run.exact.state === 'solving') return undefined;
+      run.setExact(true);
+      return () => run.setExact(false);
+    },
   },
   {
     title: 'DDPG commits to one goal',
-    text: 'The same world with a deterministic policy, from the start. It finds one good way and forgets the others: watch a single line rise under Goals reached.',
+    text: 'A new run has begun: the same world with a deterministic policy. It finds one good way and forgets the others: watch a single line rise under Goals reached. When you leave it, your own algorithm starts again from nothing.',
     about: 'algorithm-row',
     over: 'energy-place',
-    show: (run) => run.chooseAlgorithm('ddpg'),
-    leave: (run) => run.chooseAlgorithm('soft-q'),
+    show(run) {
+      const { settings } = run.shared;
+      run.chooseAlgorithm('ddpg');
+      return () => run.begin(settings);
+    },
   },
   {
     title: 'Yours to keep',
@@ -107,6 +138,8 @@ export class Tour {
   readonly #back = element('button', { type: 'button', class: 'quiet', text: 'Back' });
   readonly #next = element('button', { type: 'button', class: 'primary' });
   #at = -1;
+  #undo: (() => void) | undefined;
+  #restore: (() => void) | undefined;
   #opener: HTMLElement | null = null;
 
   constructor(run: LiveRun) {
@@ -157,12 +190,15 @@ export class Tour {
   open(): void {
     this.#opener = document.activeElement as HTMLElement | null;
     this.#card.hidden = false;
+    if (this.#at < 0) this.#restore = restorer(this.#run);
     this.#go(0);
   }
 
-  /** Leaves the page as the stop's undoing leaves it, with the focus where the tour was called from. */
+  /** Leaves the page as it was before the tour, with the focus where that was called from; nothing if it is not open. */
   close(): void {
+    if (this.#at < 0) return;
     this.#leave();
+    this.#restore?.();
     this.#at = -1;
     this.#card.hidden = true;
     this.#opener?.focus();
@@ -170,7 +206,8 @@ export class Tour {
 
   #leave(): void {
     const stop = STOPS[this.#at];
-    stop?.leave?.(this.#run);
+    this.#undo?.();
+    this.#undo = undefined;
     if (stop) byId(stop.about).classList.remove('toured');
   }
 
@@ -181,13 +218,14 @@ export class Tour {
     }
     this.#leave();
     this.#at = index;
-    const { title, text, about, show } = STOPS[index]!;
+    const { title, text, without, about, show } = STOPS[index]!;
+    const instead = without?.algorithms.includes(this.#run.config.algorithm) ? without.text : null;
     this.#title.textContent = title;
-    this.#text.textContent = text;
+    this.#text.textContent = instead ?? text;
     this.#count.textContent = `${index + 1} of ${STOPS.length}`;
     this.#back.disabled = index === 0;
     this.#next.textContent = index === STOPS.length - 1 ? 'Done' : 'Next';
-    show(this.#run);
+    if (instead === null) this.#undo = show(this.#run);
     const target = byId(about);
     target.classList.add('toured');
     target.scrollIntoView({ block: NARROW.matches ? 'start' : 'nearest' });
@@ -208,4 +246,18 @@ export class Tour {
     this.#card.style.left = `${left}px`;
     this.#card.style.top = `${top}px`;
   }
+}
+
+/**
+ * What puts back how the run was paced and looked at, which the whole tour needs as its first stops have it. What the
+ * visitor has set meanwhile stays.
+ */
+function restorer(run: LiveRun): () => void {
+  const { running, pace, mode, pinned } = run;
+  return () => {
+    if (run.running && !running) run.setRunning(false);
+    if (run.pace === null) run.setPace(pace);
+    if (run.mode === 'actions') run.setMode(mode);
+    if (run.pinned.join() === START.look.join()) run.pin(pinned);
+  };
 }

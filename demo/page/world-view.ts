@@ -3,15 +3,16 @@ import type { OldTransitions, Point } from '../protocol.ts';
 import { choice, row } from './control-rows.ts';
 import { byId, element, svg } from './dom.ts';
 import { addGoal, areDefaultGoals, moveGoal, removeGoal } from './goals.ts';
+import { START } from './link.ts';
 import type { LiveRun } from './live-run.ts';
 import { MARKS } from './marks.ts';
 import { createPlot, pointAt, type Plot } from './plot.ts';
 
 /** The states of the paper's Figure 1, and what is to be seen at each. */
-export const FIGURE1: readonly { readonly state: Point; readonly name: string }[] = [
+const FIGURE1: readonly { readonly state: Point; readonly name: string }[] = [
   { state: [-2.5, 0], name: 'near one goal' },
   { state: [0, 0], name: 'in the middle' },
-  { state: [2.5, 2.5], name: 'between two' },
+  { state: START.look, name: 'between two' },
 ];
 /** How far an arrow key moves a goal or the looked-at state, and how far with Shift. */
 const STRIDE = 0.25;

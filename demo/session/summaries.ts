@@ -1,5 +1,6 @@
 import type { Evaluation } from '../../src/index.ts';
 import type { Point } from '../protocol.ts';
+import { percent } from '../words.ts';
 import { LATTICE } from './energy-view.ts';
 
 /** A peak of a density must be this many nats above everything within `PEAK_REACH` of it, in actions. */
@@ -7,7 +8,6 @@ const PEAK_REACH = 0.25;
 /** Peaks lower than this below the highest, in nats, are not worth words. */
 const PEAK_DEPTH = 3;
 
-const percent = (share: number) => `${Math.round(100 * share)} %`;
 /** One decimal, and no minus before a zero. */
 const decimal = (value: number) => value.toFixed(1).replace(/^-(0\.0)$/, '$1');
 const point = ([x, y]: Point) => `(${decimal(x)}, ${decimal(y)})`;

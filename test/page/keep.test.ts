@@ -94,7 +94,7 @@ describe('a run', () => {
 });
 
 test('the tour drives the page, and leaves it as it found it', { timeout: 180_000 }, async () => {
-  visit = await Visit.open(browser, { hash: SMALL });
+  visit = await Visit.open(browser, { hash: `${SMALL}&temperature=8&goals=4,0;-5,0;0,5` });
   const { page } = visit;
   await visit.next('progress', ({ updates }) => updates >= 5);
   await page.locator('#tour-button').click();
@@ -107,7 +107,7 @@ test('the tour drives the page, and leaves it as it found it', { timeout: 180_00
   expect(tensorOf(await visit.state(), 'temperature')[0]).toBe(14);
   await forward();
   await visit.next('ready', ({ config }) => !config.repulsion);
-  expect(tensorOf(await visit.state(), 'temperature')[0]).toBe(10);
+  expect(tensorOf(await visit.state(), 'temperature')[0]).toBe(8);
   await forward();
   await visit.next('ready', ({ why, config }) => why === 'changed' && config.repulsion);
   const [x, y] = tensorOf(await visit.state(), 'env.params');
@@ -121,8 +121,8 @@ test('the tour drives the page, and leaves it as it found it', { timeout: 180_00
   await visit.next('ready', ({ why, config }) => why === 'restarted' && config.algorithm === 'soft-q');
   expect(await title.isVisible()).toBe(false);
   const { config, environment } = await visit.state();
-  expect(config).toMatchObject({ algorithm: 'soft-q', temperature: 10, repulsion: true });
-  expect([...environment.find(({ name }) => name === 'env.params')!.data.subarray(0, 2)]).toEqual([5, 0]);
+  expect(config).toMatchObject({ algorithm: 'soft-q', temperature: 8, repulsion: true });
+  expect([...environment.find(({ name }) => name === 'env.params')!.data.subarray(0, 2)]).toEqual([4, 0]);
   expect(visit.complaints).toEqual([]);
 });
 
