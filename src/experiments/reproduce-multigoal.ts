@@ -267,8 +267,9 @@ export function drawComparison(
       caption:
         `Each dot is one run (seeds ${seeds[0]} to ${seeds.at(-1)}, ${adapter}); triangles lie beyond the axis or have no ` +
         'density. Dashed: the best squashed Gaussian, which no SAC with one Gaussian can pass. All learners share ' +
-        'annealing, warm-up, random environments and actions per state, but for DDPG on its own data; learning rates, ' +
-        'targets and numbers of updates are those that each was tuned to.',
+        'annealing, warm-up, random environments and actions per state, but for DDPG on its own data. At \u03b1 = 10 ' +
+        'learning rates, targets and numbers of updates are those that each was tuned to; colder, SAC and soft Q differ in ' +
+        "the speed of the target alone, and in soft Q's kernel.",
       learners: ARMS.map(({ label }) => label),
       divergences: panels,
       goals: multigoal.outcomes ?? [],
