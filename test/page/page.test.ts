@@ -107,6 +107,53 @@ describe('a visit', () => {
     expect(await visit.violations()).toEqual([]);
   });
 
+  test('lists and fields reach the run, and its pace obeys', { timeout: 180_000 }, async () => {
+    visit = await Visit.open(browser, { hash: SMALL });
+    const { page } = visit;
+    await visit.next('progress', ({ updates }) => updates >= 5);
+    await visit.pause();
+    /** Does something to a control and gives the configuration that follows. */
+    const after = async (act: () => Promise<unknown>) => {
+      const seen = (await visit.reports('ready')).length;
+      await act();
+      return visit.next('ready', () => true, { after: seen });
+    };
+    const select = (topic: string, value: string) =>
+      page.locator(`[data-topic=${topic}] select`).selectOption(value);
+    const fill = async (topic: string, value: string) => {
+      const field = page.locator(`[data-topic=${topic}] input`);
+      await field.fill(value);
+      await field.blur();
+    };
+    expect(await after(() => select('environments', '256'))).toMatchObject({ why: 'changed' });
+    expect(tensorOf(await visit.state(), 'env.state').length).toBe(2 * 256);
+    const changes: [() => Promise<unknown>, object][] = [
+      [() => fill('fixedParticles', '4'), { fixedParticles: 4 }],
+      [() => fill('updatedParticles', '6'), { updatedParticles: 6 }],
+      [() => select('proposal', 'uniform'), { proposal: 'uniform' }],
+      [() => select('steinDirection', 'raw'), { stein: 'raw' }],
+    ];
+    for (const [act, config] of changes) expect(await after(act)).toMatchObject({ why: 'changed', config });
+    for (const [, config] of changes) expect((await visit.state()).config).toMatchObject(config);
+    const restarts: [() => Promise<unknown>, object][] = [
+      [() => fill('seed', '9'), { seed: 9 }],
+      [() => select('preset', 'tiny'), { preset: 'tiny', batchSize: 32 }],
+      [() => page.getByText('SAC', { exact: true }).click(), { algorithm: 'sac' }],
+    ];
+    for (const [act, config] of restarts)
+      expect(await after(act)).toMatchObject({ why: 'restarted', config });
+
+    await page.locator('#pace').focus();
+    await page.locator('#pace').press('Home'); // one iteration a second
+    const { iteration } = (await visit.state()).clock;
+    await page.locator('#run-button').click();
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    const steps = (await visit.state()).clock.iteration - iteration;
+    expect(steps).toBeGreaterThanOrEqual(2);
+    expect(steps).toBeLessThanOrEqual(8);
+    expect(visit.complaints).toEqual([]);
+  });
+
   test(
     'a goal that is dragged moves in the world, and stored transitions follow or go',
     { timeout: 120_000 },
