@@ -126,6 +126,28 @@ test('the tour drives the page, and leaves it as it found it', { timeout: 180_00
   expect(visit.complaints).toEqual([]);
 });
 
+test('numbers and pictures are files to keep', { timeout: 90_000 }, async () => {
+  visit = await Visit.open(browser, { hash: SMALL });
+  const { page } = visit;
+  await visit.next('progress', ({ rows }) => rows.length > 0);
+  const kept = async (click: () => Promise<void>) => {
+    const [download] = await Promise.all([page.waitForEvent('download'), click()]);
+    return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
+  };
+  const csv = await kept(() => page.locator('#csv').click());
+  expect(csv.name).toBe('softq-default-s0.csv');
+  const [head, first] = csv.bytes.toString().split('\n');
+  expect(head).toMatch(/^updates,.*losses\/critic_loss/);
+  expect(first!.split(',').length).toBe(head!.split(',').length);
+  for (const view of ['world', 'energy']) {
+    const { name, bytes } = await kept(() => page.locator(`#${view}-place .place-head button`).click());
+    expect(name).toMatch(new RegExp(`^softq-${view}-\\d+\\.png$`));
+    expect([...bytes.subarray(1, 4)]).toEqual([...Buffer.from('PNG')]);
+    // An empty picture of this size takes a tenth of that.
+    expect(bytes.length).toBeGreaterThan(20_000);
+  }
+});
+
 test('the profile times every part of an iteration against the roofline', { timeout: 90_000 }, async () => {
   visit = await Visit.open(browser, { hash: SMALL });
   await visit.next('progress');

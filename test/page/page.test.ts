@@ -254,6 +254,16 @@ describe('without WebGPU', () => {
     expect(await visit.violations()).toEqual([]);
   });
 
+  test('an address that is not secure says that', async () => {
+    visit = await Visit.open(browser, {
+      before: () => {
+        Object.defineProperty(globalThis, 'isSecureContext', { value: false });
+      },
+    });
+    await visit.page.locator('#scrub').waitFor();
+    expect(await visit.page.locator('#banner').textContent()).toMatch(/not secure.*https/);
+  });
+
   test('a browser without an adapter says that', async () => {
     const without = await launch(['--no-sandbox', '--disable-gpu', '--disable-software-rasterizer']);
     try {
