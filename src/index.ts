@@ -108,7 +108,7 @@ export {
   type Visit,
 } from './exact/soft-return-gap.ts';
 export { bestSquashedGaussian, type SquashedGaussian } from './exact/squashed-gaussian.ts';
-export { resolveConfig, type Config } from './train/config.ts';
+export { flagOf, parseSetting, resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
 export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';
 export { Evaluator, type Evaluation, type Learned, type Rollout } from './train/evaluator.ts';

@@ -1,10 +1,11 @@
 import {
   DEFAULTS,
+  flagOf,
   MOST_GOALS,
   MULTIGOAL_BOUND,
   MULTIGOAL_GOALS,
+  parseSetting,
   resolveConfig,
-  type Config,
 } from '../../src/index.ts';
 import type { Point, Settings } from '../protocol.ts';
 import { areDefaultGoals } from './goals.ts';
@@ -23,11 +24,6 @@ export const START: Shared = { settings: {}, goals: MULTIGOAL_GOALS, look: [2.5,
 const TASK = 'multigoal';
 const GOALS = 'goals';
 const LOOK = 'look';
-
-/** The command line's name of a setting, which is its name in a link too: `batchSize` is `batch-size`. */
-function flagOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
 
 /** The settings as names and texts, preset and algorithm first, the way flags and links write them. */
 function written(settings: Settings): [string, string][] {
@@ -70,7 +66,7 @@ function parse(hash: string): Shared {
   for (const [name, text] of new URLSearchParams(hash)) {
     if (name === GOALS) goals = text.split(';').map((pair) => point(pair, GOALS));
     else if (name === LOOK) look = point(text, LOOK);
-    else settings[keyOf(name)] = valueOf(keyOf(name), text);
+    else settings[keyOf(name)] = parseSetting(keyOf(name), text);
   }
   if (goals.length > MOST_GOALS)
     throw new Error(`It names ${goals.length} goals; there may be ${MOST_GOALS}.`);
@@ -81,15 +77,6 @@ function parse(hash: string): Shared {
 
 function keyOf(flag: string): string {
   return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** A text as the value that its setting wants; what does not parse is left for the schema to refuse. */
-function valueOf(key: string, text: string): unknown {
-  const like = DEFAULTS[key as keyof Config];
-  if (Array.isArray(like)) return text.split(',').map(numberOf);
-  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (text === 'null') return null;
-  return typeof like === 'string' ? text : numberOf(text);
 }
 
 function numberOf(text: string): number | string {

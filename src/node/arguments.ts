@@ -27,20 +27,6 @@ function textOf(value: Config[SettingName] | undefined): string {
   return Array.isArray(value) ? value.join(',') : String(value);
 }
 
-/** A flag's text as the value its setting wants; what does not parse is left for the schema to refuse. */
-export function parseSetting(key: string, text: string): unknown {
-  const like = DEFAULTS[key as SettingName];
-  if (Array.isArray(like)) return text.split(',').map((part) => parseNumber(part));
-  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (text === 'null') return null;
-  return typeof like === 'string' ? text : parseNumber(text);
-}
-
-function parseNumber(text: string): number | string {
-  const value = Number(text);
-  return text.trim() === '' || Number.isNaN(value) ? text : value;
-}
-
 /**
  * The whole number that `flag` was given.
  * @throws UsageError if the text is not one, or lies outside `least` to `most`.

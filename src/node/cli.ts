@@ -3,12 +3,12 @@ import { Command, CommanderError, Option } from 'commander';
 import { environmentNames, environmentOf } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { refinedPolicy } from '../rl/refined-policy.ts';
-import { CONFIG_ENTRIES, flagOf, resolveConfig } from '../train/config.ts';
+import { CONFIG_ENTRIES, flagOf, parseSetting, resolveConfig } from '../train/config.ts';
 import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
 import { runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
-import { describeSetting, parseSeeds, parseSetting, readConfigFile, wholeNumber } from './arguments.ts';
+import { describeSetting, parseSeeds, readConfigFile, wholeNumber } from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
 import {
   parseRefinement,

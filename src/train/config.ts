@@ -13,6 +13,20 @@ export function flagOf(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
+/** A flag's text as the value its setting wants; what does not parse is left for the schema to refuse. */
+export function parseSetting(key: string, text: string): unknown {
+  const like = DEFAULTS[key as keyof Config];
+  if (Array.isArray(like)) return text.split(',').map((part) => parseNumber(part));
+  if (typeof like === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  if (text === 'null') return null;
+  return typeof like === 'string' ? text : parseNumber(text);
+}
+
+function parseNumber(text: string): number | string {
+  const value = Number(text);
+  return text.trim() === '' || Number.isNaN(value) ? text : value;
+}
+
 /**
  * Fills `given` up with its preset, then with what suits its algorithm, and checks it.
  * @throws UsageError naming each setting that is unknown, out of range, or of another algorithm, and what to do.
