@@ -311,7 +311,7 @@ function isDark(): boolean {
   return document.documentElement.dataset['theme'] === 'dark';
 }
 
-/** A colour of style.css under the theme in force. */
+/** A colour of the style sheets under the theme in force. */
 function colour(property: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(property).trim();
 }

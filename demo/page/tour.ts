@@ -21,7 +21,7 @@ interface Stop {
 /** Temperature at which the two modes of the diagonal state have merged and goals are still reached. */
 const WARM = 14;
 const COLD = 4;
-/** Where style.css keeps the card at the bottom, so that what it talks about has to be at the top. */
+/** Where styles/narrow.css keeps the card at the bottom, so that what it talks about has to be at the top. */
 const NARROW = matchMedia('(max-width: 680px)');
 /** Pixels that the card keeps from the edge of the window, and that a place's head is high. */
 const EDGE = 10;
@@ -233,7 +233,7 @@ export class Tour {
     this.#title.focus({ preventScroll: true });
   }
 
-  /** Puts the card over its place; on a narrow screen style.css keeps it at the bottom. */
+  /** Puts the card over its place; on a narrow screen styles/narrow.css keeps it at the bottom. */
   #place(): void {
     const stop = STOPS[this.#at];
     if (!stop) return;

@@ -51,7 +51,10 @@ export class Exact {
     this.#report = report;
   }
 
-  /** The solution under way, during which nothing else may make tensors on the device; null if there is none. */
+  /**
+   * The solution under way, or null. Until it is there no scope of the device may end that began before it: the solver's
+   * tensors would go with it.
+   */
   get solving(): Promise<void> | null {
     return this.#solving;
   }

@@ -15,8 +15,6 @@ const LONGEST_WAIT_MS = 250;
 const CALM_MS = 500;
 /** Iterations a second below which points travel between their positions. */
 const SLOW_MOTION = 20;
-/** The first checkpoint in memory comes so much earlier after the start than the others after one another. */
-const FIRST_CHECKPOINT_EARLIER_MS = 15_000;
 /** Over how long rates are taken, milliseconds. */
 const RATE_MS = 1500;
 /** Parts of the plane that are computed between two pictures of it, where the device is fast enough. */
@@ -84,8 +82,6 @@ export class Live {
     this.#alpha = run.config.temperature;
     this.#software = options.software;
     this.#duties = dutiesOf(options.software);
-    // The first state worth keeping comes soon; before it a new run loses nothing.
-    this.#duties.checkpoint.took(performance.now() - FIRST_CHECKPOINT_EARLIER_MS, 0);
   }
 
   /** Something changed that the pictures show: they are drawn again, training or not. */

@@ -343,8 +343,12 @@ export class Session {
     if (!this.#device) throw new Failure('lost', 'The GPU was lost and does not come back.');
     this.#exact.retry();
     const { config, goals } = this.#recipe;
+    const { snapshot } = this.#keeper;
+    // Goals that moved since the state was kept: its transitions are still of the old world.
+    const moved =
+      snapshot !== null && goalsOf(snapshot).flat().join() !== goals.flat().map(Math.fround).join();
     try {
-      await this.#make(config, goals, this.#keeper.snapshot, this.#oldTransitions);
+      await this.#make(config, goals, snapshot, moved ? this.#oldTransitions : 'keep');
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       throw new Failure('lost', `The GPU is back, but the run no longer fits it. ${error.message}`);

@@ -63,7 +63,7 @@ export class Trainer {
   readonly env: VectorEnv;
   readonly replay: ReplayBuffer;
   readonly clock: Clock;
-  /** What each kind of iteration does; see `iteration`. */
+  /** What each kind of iteration does; see `#iterationOf`. */
   readonly iterations: Readonly<Record<'warmup' | 'critic' | 'both', Program>>;
   readonly #steps: Readonly<Record<'environment' | 'critic' | 'policy', Program>>;
   readonly #metrics: Metrics;
@@ -184,8 +184,8 @@ export class Trainer {
 
   /**
    * Encodes one step alone and does not wait: the environments (Algorithm 1, lines 7 to 12), an update of the critic
-   * (lines 16 to 19) or one of the policy (lines 21 to 25). A policy update counts as an update too, so that the next one has its own
-   * minibatch.
+   * (lines 16 to 19) or one of the policy (lines 21 to 25). A policy update counts as an update too, so that the next one
+   * has its own minibatch.
    * @throws UsageError for an update before there is any transition.
    */
   step(what: 'environment' | 'critic' | 'policy'): void {
