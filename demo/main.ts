@@ -2,6 +2,8 @@ import { adviceOn, obstacle, type Obstacle } from './page/advice.ts';
 import { installAppearance } from './page/appearance.ts';
 import { Charts } from './page/charts.ts';
 import { installTips } from './page/control-rows.ts';
+import { Companion } from './page/companion.ts';
+import { Comparison } from './page/comparison.ts';
 import { Controls } from './page/controls.ts';
 import { byId, element } from './page/dom.ts';
 import { EnergyView } from './page/energy-view.ts';
@@ -22,9 +24,14 @@ const link = readHash(location.hash);
 const run = new LiveRun(link);
 const world = new WorldView(run);
 const energy = new EnergyView(run);
-const charts = new Charts(run);
+const companion = new Companion(run, {
+  stage: new Comparison(run),
+  start: startWorker,
+  appearance: () => appearance(),
+});
+const charts = new Charts(run, companion);
 const controls = new Controls(run);
-const keep = new Keep(run);
+const keep = new Keep(run, companion);
 const tour = new Tour(run);
 let session: Session | null = null;
 
@@ -65,7 +72,7 @@ function open(start: (listener: (report: Report) => void) => Session): void {
     energy: energy.plot.renew().transferControlToOffscreen(),
   };
   session = start((report) => run.receive(report));
-  run.open(session, canvases, appearance());
+  run.open(companion.alongside(session), canvases, appearance());
   world.plot.measure();
   energy.plot.measure();
 }

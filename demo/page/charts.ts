@@ -5,9 +5,10 @@ import { percent } from '../words.ts';
 import 'uplot/dist/uPlot.min.css';
 import { saveButton } from './control-rows.ts';
 import { byId, download, element } from './dom.ts';
+import type { Companion } from './companion.ts';
 import type { History } from './history.ts';
-import { COLUMNS, type LiveRun } from './live-run.ts';
-import { goalColours, MARKS } from './marks.ts';
+import { COLUMNS, type LiveRun, type News } from './live-run.ts';
+import { goalColours, MARKS, SECOND_DASH } from './marks.ts';
 
 /** A line of a chart. */
 interface Line {
@@ -16,7 +17,7 @@ interface Line {
   readonly goal?: number;
 }
 
-/** A chart: its lines over the updates of the run. */
+/** A chart: its lines over the updates of the run. Of a second learner it has the last of them as well. */
 interface ChartSpec {
   readonly title: string;
   readonly unit: string;
@@ -85,6 +86,8 @@ const TEMPERATURE: ChartSpec = {
 const LEAST_UPDATES = 250;
 /** Milliseconds between two drawings of the charts. */
 const REDRAW_MS = 250;
+/** Stands before the columns of a second learner. */
+const SECOND = 'second/';
 const AXIS_FONT = '10px system-ui, sans-serif';
 const Y_AXIS_WIDTH = 38;
 const X_AXIS_HEIGHT = 20;
@@ -92,18 +95,21 @@ const X_AXIS_HEIGHT = 20;
 /** Live charts over one shared x axis, updates. */
 export class Charts {
   readonly #run: LiveRun;
+  readonly #companion: Companion;
   readonly #charts: Chart[];
   #isDue = false;
 
-  constructor(run: LiveRun) {
+  constructor(run: LiveRun, companion: Companion) {
     this.#run = run;
+    this.#companion = companion;
     const host = byId('charts');
     const specs = [RETURN, GOALS, OUTCOME_ENTROPY, BELLMAN, DISTANCE, TEMPERATURE];
     this.#charts = specs.map((spec, i) => new Chart(host, spec, i === specs.length - 1));
-    run.listen(({ type }) => {
-      if (type === 'progress' || type === 'evaluation' || type === 'distance' || type === 'ready')
-        this.#soon();
-    });
+    const hear = ({ type }: News) => {
+      if (['edited', 'progress', 'evaluation', 'distance', 'ready'].includes(type)) this.#soon();
+    };
+    run.listen(hear);
+    companion.listen(hear);
   }
 
   /** Draws again with the theme's colours. */
@@ -116,9 +122,11 @@ export class Charts {
     this.#isDue = true;
     setTimeout(() => {
       this.#isDue = false;
-      const { history } = this.#run;
-      // With an automatic temperature, and by SAC, the policy's own entropy is measured.
-      const entropy = history.latest('losses/policy_entropy') === null ? OUTCOME_ENTROPY : POLICY_ENTROPY;
+      const { learner } = this.#companion;
+      const history = learner ? this.#run.history.joined(learner.history, SECOND) : this.#run.history;
+      // With an automatic temperature, and by SAC, the policy's own entropy is measured: not what two have in common.
+      const hasEntropy = learner === null && history.latest('losses/policy_entropy') !== null;
+      const entropy = hasEntropy ? POLICY_ENTROPY : OUTCOME_ENTROPY;
       for (const [i, chart] of this.#charts.entries()) {
         if (chart.spec === POLICY_ENTROPY || chart.spec === OUTCOME_ENTROPY) {
           if (chart.spec !== entropy) this.#charts[i] = chart.replaceBy(entropy);
@@ -134,6 +142,7 @@ class Chart {
   readonly spec: ChartSpec;
   readonly #box: HTMLElement;
   readonly #value = element('output', { class: 'value' });
+  readonly #second = element('output', { class: 'value second' });
   readonly #empty: HTMLElement;
   readonly #plot: uPlot;
   readonly #isLast: boolean;
@@ -148,6 +157,7 @@ class Chart {
       element('h3', { text: spec.title }),
       element('small', { text: spec.unit }),
       this.#value,
+      this.#second,
       saveButton(`the chart ${spec.title}`, () => this.#save()),
     );
     const canvas = element('div', { class: 'chart-canvas is-empty', role: 'img', 'aria-label': spec.title });
@@ -167,11 +177,12 @@ class Chart {
   }
 
   show(history: History): void {
+    const columns = columnsOf(this.spec);
     this.#plot.setData([
       history.updates as number[],
-      ...this.spec.lines.map(({ column }) => history.column(column) as number[]),
+      ...columns.map((column) => history.column(column) as number[]),
     ]);
-    const isEmpty = !this.spec.lines.some(({ column }) => history.latest(column) !== null);
+    const isEmpty = !columns.some((column) => history.latest(column) !== null);
     this.#empty.hidden = !isEmpty;
     this.#empty.parentElement!.classList.toggle('is-empty', isEmpty);
     this.#say(null);
@@ -191,17 +202,26 @@ class Chart {
     return new Chart(host, spec, this.#isLast, next);
   }
 
-  /** The value of the last line at a row of the data, or the newest. */
+  /** The values of both learners at a row of the data, or the newest. */
   #say(row: number | null): void {
-    const line = this.#plot.data.at(-1) ?? [];
-    let index = row ?? line.length - 1;
-    while (index >= 0 && (line[index] === null || line[index] === undefined)) index--;
-    const value = line[index];
-    const text = this.#plot.data.length > 1 && typeof value === 'number' ? this.spec.format(value) : '';
-    this.#value.textContent = text;
+    const mine = this.#text(-2, row);
+    const second = this.#text(-1, row);
+    this.#value.textContent = mine;
+    this.#second.textContent = second;
+    const both = second === '' ? mine : `${mine || 'nothing yet'}, second learner ${second}`;
     this.#box
       .querySelector('.chart-canvas')!
-      .setAttribute('aria-label', `${this.spec.title}, ${this.spec.unit}: ${text || 'nothing yet'}`);
+      .setAttribute('aria-label', `${this.spec.title}, ${this.spec.unit}: ${both || 'nothing yet'}`);
+  }
+
+  /** The last known value up to a row of one of the lines, counted from the end; empty without any. */
+  #text(line: number, row: number | null): string {
+    if (this.#plot.data.length < 3) return '';
+    const values = this.#plot.data.at(line)!;
+    let index = row ?? values.length - 1;
+    while (index >= 0 && (values[index] === null || values[index] === undefined)) index--;
+    const value = values[index];
+    return typeof value === 'number' ? this.spec.format(value) : '';
   }
 
   /** The chart with its title on the page's paper, as a file. */
@@ -221,6 +241,11 @@ class Chart {
       .convertToBlob()
       .then((png) => download(`softq-${this.spec.title.toLowerCase().replace(/\W+/g, '-')}.png`, png));
   }
+}
+
+/** The columns of a chart's series: of its lines, and of the second learner's. */
+function columnsOf({ lines }: ChartSpec): string[] {
+  return [...lines.map(({ column }) => column), SECOND + lines.at(-1)!.column];
 }
 
 function optionsOf(spec: ChartSpec, isLast: boolean, onCursor: (row: number | null) => void): uPlot.Options {
@@ -265,6 +290,13 @@ function optionsOf(spec: ChartSpec, isLast: boolean, onCursor: (row: number | nu
         // A line of one number is a point; goals have their marks instead.
         points: line.goal === undefined ? { size: 4 } : { show: false },
       })),
+      {
+        stroke: () => colour('--second'),
+        width: 1.75,
+        dash: [...SECOND_DASH],
+        spanGaps: true,
+        points: { show: false },
+      },
     ],
     hooks: {
       draw: [(plot) => drawMarks(plot, spec)],

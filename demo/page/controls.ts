@@ -1,6 +1,7 @@
 import { hoverWarning, PRESETS, type Config } from '../../src/index.ts';
 import type { StepSize } from '../protocol.ts';
 import { choice, explain, list, row, wholeNumber } from './control-rows.ts';
+import { ALGORITHM_NAMES } from '../words.ts';
 import { byId, element } from './dom.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -32,6 +33,8 @@ function hovering(alpha: number): string {
     ? 'The best policy never arrives: entropy pays more than any goal.'
     : 'Episodes grow long: entropy pays for staying away from goals.';
 }
+
+const ALGORITHMS = Object.entries(ALGORITHM_NAMES) as [Config['algorithm'], string][];
 
 /** A control bound to one setting: it shows the value in force. */
 type Field = (config: Config) => void;
@@ -185,15 +188,15 @@ export class Controls {
   #learner(): HTMLElement {
     const run = this.#run;
     const algorithm = choice<Config['algorithm']>(
-      [
-        ['soft-q', 'Soft Q'],
-        ['sac', 'SAC'],
-        ['ddpg', 'DDPG'],
-      ],
+      ALGORITHMS,
       run.config.algorithm,
       (value) => run.chooseAlgorithm(value),
       'Algorithm',
     );
+    const compare = list<Config['algorithm'] | ''>([['', 'none'], ...ALGORITHMS], (value) =>
+      run.setCompare(value || null),
+    );
+    compare.element.id = 'compare';
     const preset = list(
       WATCHABLE.map((name) => [name as string, name]),
       (name) => run.choosePreset(name),
@@ -207,6 +210,9 @@ export class Controls {
     });
     this.#fields.push((config) => {
       algorithm.set(config.algorithm);
+      compare.set(run.compare ?? '');
+      for (const option of compare.element.querySelectorAll('option'))
+        option.disabled = option.value === config.algorithm;
       preset.set(config.preset);
       preset.element.title = PRESETS[config.preset as keyof typeof PRESETS].doc;
       seed.set(config.seed);
@@ -216,7 +222,16 @@ export class Controls {
     const seedRow = row('seed', 'Seed', seed.element);
     seedRow.classList.add('seed');
     seedRow.append(restart);
-    return element('div', { class: 'group' }, algorithmRow, row('preset', 'Preset', preset.element), seedRow);
+    const compareRow = row('compare', 'Compare with', compare.element);
+    compareRow.id = 'compare-row';
+    return element(
+      'div',
+      { class: 'group' },
+      algorithmRow,
+      compareRow,
+      row('preset', 'Preset', preset.element),
+      seedRow,
+    );
   }
 
   #sizes(): HTMLElement {

@@ -33,6 +33,10 @@ export const EXPLANATIONS = {
     text: 'Soft Q-learning draws from exp(Q/α), SAC fits one Gaussian to it, DDPG climbs to one maximum.',
     source: 'eq. 6, section 4',
   },
+  compare: {
+    text: 'A second learner in the same world, from the same seed, with the same goals and temperature.',
+    source: 'section 5',
+  },
   preset: { text: 'A set of values to start from; restarts the run.', source: 'appendix D.1' },
   seed: { text: 'Decides every random number of the run: the same seed repeats it.', source: 'section 5' },
   environments: {

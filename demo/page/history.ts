@@ -52,6 +52,30 @@ export class History {
     this.#columns.clear();
   }
 
+  /** This table and the columns of `other` behind `prefix`, as a new one; rows of the same update join. */
+  joined(other: History, prefix: string): History {
+    const both = new History(this.#capacity + other.#capacity);
+    const rows: (readonly [number | undefined, number | undefined])[] = [];
+    for (let mine = 0, theirs = 0; mine < this.#updates.length || theirs < other.#updates.length;) {
+      const [a = Infinity, b = Infinity] = [this.#updates[mine], other.#updates[theirs]];
+      both.#updates.push(Math.min(a, b));
+      rows.push([a <= b ? mine++ : undefined, b <= a ? theirs++ : undefined]);
+    }
+    for (const [name, column] of this.#columns) {
+      both.#columns.set(
+        name,
+        rows.map(([row]) => (row === undefined ? null : column[row]!)),
+      );
+    }
+    for (const [name, column] of other.#columns) {
+      both.#columns.set(
+        prefix + name,
+        rows.map(([, row]) => (row === undefined ? null : column[row]!)),
+      );
+    }
+    return both;
+  }
+
   /** The table with a line of names; empty fields where there is no number. */
   csv(): string {
     const columns = [...this.#columns.values()];

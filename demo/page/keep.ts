@@ -3,6 +3,7 @@ import { saveButton } from './control-rows.ts';
 import { byId, download, element } from './dom.ts';
 import { areDefaultGoals } from './goals.ts';
 import { commandLine, hashOf } from './link.ts';
+import type { Companion } from './companion.ts';
 import type { LiveRun } from './live-run.ts';
 import { notify } from './notices.ts';
 import type { GivenFile } from './run-files.ts';
@@ -13,6 +14,7 @@ const ADDRESS_MS = 400;
 /** What a visitor takes away from the page, and brings back to it: link, command, run, numbers, pictures. */
 export class Keep {
   readonly #run: LiveRun;
+  readonly #companion: Companion;
   readonly #command = element('code', {
     id: 'command',
     tabindex: '0',
@@ -28,8 +30,9 @@ export class Keep {
   });
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(run: LiveRun) {
+  constructor(run: LiveRun, companion: Companion) {
     this.#run = run;
+    this.#companion = companion;
     const button = (id: string, text: string, title: string, act: () => void) =>
       element('button', { type: 'button', id, text, title, on: { click: act } });
     this.#files.addEventListener('change', () => {
@@ -53,7 +56,7 @@ export class Keep {
             this.#files.click(),
           ),
           button('profile-button', 'Profile', 'Where the time of an iteration goes', () => undefined),
-          button('csv', 'CSV', 'The numbers of all charts', () => this.#csv()),
+          button('csv', 'CSV', 'The numbers of all charts, of a second learner too', () => this.#csv()),
         ),
         element(
           'div',
@@ -115,7 +118,10 @@ export class Keep {
 
   #csv(): void {
     const { preset, seed } = this.#run.config;
-    const csv = new Blob([this.#run.history.csv()], { type: 'text/csv' });
+    const { learner } = this.#companion;
+    const { history } = this.#run;
+    const all = learner ? history.joined(learner.history, `${learner.config.algorithm}/`) : history;
+    const csv = new Blob([all.csv()], { type: 'text/csv' });
     download(`softq-${preset}-s${seed}.csv`, csv);
   }
 

@@ -6,24 +6,29 @@ import {
   MULTIGOAL_GOALS,
   parseSetting,
   resolveConfig,
+  type Config,
 } from '../../src/index.ts';
 import type { Point, Settings } from '../protocol.ts';
+import { ALGORITHM_NAMES } from '../words.ts';
 import { areDefaultGoals } from './goals.ts';
 
-/** What a link to the page says: the run's settings, where its goals are, and the state that is looked at. */
+/** What a link to the page says: the run's settings, where its goals are, what is looked at, and beside whom it learns. */
 export interface Shared {
   /** What was chosen; the preset fills up the rest. */
   readonly settings: Settings;
   readonly goals: readonly Point[];
   readonly look: Point;
+  /** The algorithm of a second learner; null without one. */
+  readonly compare: Config['algorithm'] | null;
 }
 
 /** Figure 1's diagonal state is where a page starts: two modes say more than one or four. */
-export const START: Shared = { settings: {}, goals: MULTIGOAL_GOALS, look: [2.5, 2.5] };
+export const START: Shared = { settings: {}, goals: MULTIGOAL_GOALS, look: [2.5, 2.5], compare: null };
 
 const TASK = 'multigoal';
 const GOALS = 'goals';
 const LOOK = 'look';
+const COMPARE = 'compare';
 
 /** The settings as names and texts, preset and algorithm first, the way flags and links write them. */
 function written(settings: Settings): [string, string][] {
@@ -35,10 +40,11 @@ function written(settings: Settings): [string, string][] {
 }
 
 /** The part of the address after `#`; empty for a page as it comes. */
-export function hashOf({ settings, goals, look }: Shared): string {
+export function hashOf({ settings, goals, look, compare }: Shared): string {
   const parts = written(settings);
   if (!areDefaultGoals(goals)) parts.push([GOALS, goals.map((goal) => goal.join(',')).join(';')]);
   if (look.join() !== START.look.join()) parts.push([LOOK, look.join(',')]);
+  if (compare) parts.push([COMPARE, compare]);
   // Commas, semicolons and minus signs may stand in a fragment as they are: a link stays readable.
   return parts
     .map(([name, text]) => `${name}=${encodeURIComponent(text).replace(/%2C/g, ',').replace(/%3B/g, ';')}`)
@@ -62,17 +68,19 @@ export function readHash(hash: string): Shared & { readonly problem: string | nu
 
 function parse(hash: string): Shared {
   const settings: Record<string, unknown> = {};
-  let { goals, look } = START;
+  let { goals, look, compare } = START;
   for (const [name, text] of new URLSearchParams(hash)) {
     if (name === GOALS) goals = text.split(';').map((pair) => point(pair, GOALS));
     else if (name === LOOK) look = point(text, LOOK);
+    else if (name === COMPARE) compare = algorithmOf(text);
     else settings[keyOf(name)] = parseSetting(keyOf(name), text);
   }
   if (goals.length > MOST_GOALS)
     throw new Error(`It names ${goals.length} goals; there may be ${MOST_GOALS}.`);
-  const { environment } = resolveConfig(settings);
+  const { environment, algorithm } = resolveConfig(settings);
   if (environment !== TASK) throw new Error(`It names the task '${environment}'; the page shows ${TASK}.`);
-  return { settings: settings, goals, look };
+  if (compare === algorithm) throw new Error(`It compares ${compare} with itself.`);
+  return { settings: settings, goals, look, compare };
 }
 
 function keyOf(flag: string): string {
@@ -82,6 +90,13 @@ function keyOf(flag: string): string {
 function numberOf(text: string): number | string {
   const value = Number(text);
   return text.trim() === '' || Number.isNaN(value) ? text : value;
+}
+
+function algorithmOf(text: string): Config['algorithm'] {
+  if (!Object.hasOwn(ALGORITHM_NAMES, text)) {
+    throw new Error(`'${COMPARE}' must be one of ${Object.keys(ALGORITHM_NAMES).join(', ')}, not '${text}'.`);
+  }
+  return text as Config['algorithm'];
 }
 
 function point(text: string, name: string): Point {

@@ -27,7 +27,7 @@ export const COLUMNS = {
 } as const;
 
 /** Settings that outlive a change of algorithm: every algorithm reads them. */
-const COMMON = ['preset', 'seed', 'environments', 'temperature', 'finalTemperature'] as const;
+export const COMMON = ['preset', 'seed', 'environments', 'temperature', 'finalTemperature'] as const;
 
 /**
  * The page's side of a run: what the visitor has chosen, what the session has reported, and the commands that the one
@@ -45,6 +45,7 @@ export class LiveRun {
   #mode: EnergyMode = 'actions';
   #exact: Extract<Report, { type: 'exact' }> = { type: 'exact', state: 'off', message: '' };
   #pace: number | null = null;
+  #compare: Config['algorithm'] | null;
   #adapter = '';
   #updates = 0;
   #evaluation: Evaluation | null = null;
@@ -54,16 +55,17 @@ export class LiveRun {
   /** Whether a recorded run plays: nothing about it can be changed. */
   recorded = false;
 
-  constructor({ settings, goals, look }: Shared) {
+  constructor({ settings, goals, look, compare }: Shared) {
     this.#settings = settings;
     this.#config = resolveConfig(settings);
     this.#goals = goals;
     this.#pinned = look;
+    this.#compare = compare;
   }
 
   /** What was chosen, for links and command lines. */
   get shared(): Shared {
-    return { settings: this.#settings, goals: this.#goals, look: this.#pinned };
+    return { settings: this.#settings, goals: this.#goals, look: this.#pinned, compare: this.#compare };
   }
 
   /** All settings in force. */
@@ -73,6 +75,11 @@ export class LiveRun {
 
   get goals(): readonly Point[] {
     return this.#goals;
+  }
+
+  /** The algorithm of a second learner that is wanted beside this one, never this one's own; null for none. */
+  get compare(): Config['algorithm'] | null {
+    return this.recorded ? null : this.#compare;
   }
 
   /** The state at which the energy is shown: under the pointer, or else pinned. */
@@ -144,7 +151,7 @@ export class LiveRun {
   receive(report: Report): void {
     switch (report.type) {
       case 'ready':
-        this.#config = report.config;
+        this.#take(report.config);
         this.#adapter = report.adapter;
         // While a run is made ready the visitor may have moved goals on: those count, unless others came with a file.
         if (report.why === 'loaded' || this.recorded) this.#goals = report.goals;
@@ -238,8 +245,7 @@ export class LiveRun {
 
   /** A new run by another algorithm, which keeps the settings that every algorithm reads. */
   chooseAlgorithm(algorithm: Config['algorithm']): void {
-    const common = COMMON.flatMap((key) => (key in this.#settings ? [[key, this.#settings[key]]] : []));
-    this.begin({ ...(Object.fromEntries(common) as Settings), algorithm });
+    this.begin(settingsFor(algorithm, this.#settings));
   }
 
   /** A new run by another preset, of which seed and algorithm alone are kept. */
@@ -250,6 +256,12 @@ export class LiveRun {
       ...(algorithm !== undefined && { algorithm }),
       preset,
     });
+  }
+
+  /** Wants a second learner of `algorithm` beside this one; null, or this one's own algorithm, wants none. */
+  setCompare(algorithm: Config['algorithm'] | null): void {
+    this.#compare = algorithm === this.#config.algorithm ? null : algorithm;
+    this.#edited();
   }
 
   /** Moves, adds or removes goals while training goes on. */
@@ -289,13 +301,19 @@ export class LiveRun {
   /** Takes settings that fit; for others the visitor is told why not. */
   #accept(settings: Settings): boolean {
     try {
-      this.#config = resolveConfig(settings);
+      this.#take(resolveConfig(settings));
       this.#settings = differences(this.#config);
       return true;
     } catch (error) {
       this.#tell({ type: 'refused', message: (error as Error).message });
       return false;
     }
+  }
+
+  /** Holds another configuration. A learner that becomes what it was compared with changes places with it. */
+  #take(config: Config): void {
+    if (config.algorithm === this.#compare) this.#compare = this.#config.algorithm;
+    this.#config = config;
   }
 
   #forget(): void {
@@ -311,6 +329,12 @@ export class LiveRun {
   #tell(news: News): void {
     for (const listener of this.#listeners) listener(news);
   }
+}
+
+/** What another algorithm takes over from a run's settings: those that every algorithm reads. */
+export function settingsFor(algorithm: Config['algorithm'], settings: Settings): Settings {
+  const common = COMMON.flatMap((key) => (key in settings ? [[key, settings[key]]] : []));
+  return { ...(Object.fromEntries(common) as Settings), algorithm };
 }
 
 /** What a complete configuration changes in its preset, as a link or a command line would say it. */

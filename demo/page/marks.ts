@@ -9,6 +9,9 @@ export interface Mark {
   readonly dash: readonly number[];
 }
 
+/** Dashes of a second learner's line beside the whole line of the first, pixels. */
+export const SECOND_DASH: readonly number[] = [5, 3];
+
 const HEXAGON = 'M.95 .55V-.55L0 -1.1L-.95 -.55V.55L0 1.1Z';
 const PLUS = 'M-.36 -1.1H.36V-.36H1.1V.36H.36V1.1H-.36V.36H-1.1V-.36H-.36Z';
 const RING = 'M-1 0A1 1 0 1 1 1 0A1 1 0 1 1 -1 0ZM-.54 0A.54 .54 0 1 0 .54 0A.54 .54 0 1 0 -.54 0Z';

@@ -1,4 +1,3 @@
-import type { ViewName } from '../protocol.ts';
 import { PANEL_GAP } from '../session/panels.ts';
 import { element } from './dom.ts';
 
@@ -26,17 +25,17 @@ export interface Axes {
   readonly y: string;
 }
 
-/** Builds a plot into `host`; `onResize` gets the canvas's size in device pixels whenever that changes. */
+/** Builds a plot into `host` with a canvas `<name>-canvas`; `onResize` gets its size in device pixels when that changes. */
 export function createPlot(
   host: HTMLElement,
-  view: ViewName,
+  name: string,
   options: { readonly axes: Axes; readonly label: string; readonly describedBy: string },
   onResize: (width: number, height: number) => void,
 ): Plot {
   const makeCanvas = () =>
     element('canvas', {
       class: 'picture',
-      id: `${view}-canvas`,
+      id: `${name}-canvas`,
       role: 'img',
       'aria-label': options.label,
       'aria-describedby': options.describedBy,
