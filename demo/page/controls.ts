@@ -180,7 +180,7 @@ export class Controls {
       slider.setAttribute('aria-valuetext', value.textContent);
     });
     const label = element('label', { class: 'name', for: 'pace', text: 'Pace' });
-    const made = element('div', { class: 'row slider' }, label, value, slider);
+    const made = element('div', { class: 'row pace' }, label, slider, value);
     explain(made, 'pace');
     return made;
   }

@@ -88,9 +88,7 @@ export class Keep {
   #render(): void {
     const { shared } = this.#run;
     this.#command.textContent = commandLine(shared.settings);
-    this.#note.textContent = areDefaultGoals(shared.goals)
-      ? ''
-      : 'The command has the four goals of the task; yours are in the link.';
+    this.#note.textContent = areDefaultGoals(shared.goals) ? '' : 'Goals of your own are in the link alone.';
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => history.replaceState(null, '', this.#address()), ADDRESS_MS);
   }

@@ -110,13 +110,19 @@ const STOPS: readonly Stop[] = [
   },
   {
     title: 'DDPG commits to one goal',
-    text: 'A new run has begun: the same world with a deterministic policy. It finds one good way and forgets the others: watch a single line rise under Goals reached. When you leave it, your own algorithm starts again from nothing.',
-    about: 'algorithm-row',
-    over: 'energy-place',
+    text: 'Two learners now share world, seed and goals. Soft Q-learning goes on to all four goals; DDPG, whose policy is deterministic, finds one good way and forgets the others. Drag a goal: it moves for both.',
+    about: 'compare-row',
+    over: 'learning-place',
     show(run) {
-      const { settings } = run.shared;
-      run.chooseAlgorithm('ddpg');
-      return () => run.begin(settings);
+      const { settings, compare } = run.shared;
+      // Beside DDPG itself, and instead of SAC, stands soft Q-learning.
+      const { algorithm } = run.config;
+      if (algorithm === 'sac') run.chooseAlgorithm('soft-q');
+      run.setCompare(algorithm === 'ddpg' ? 'soft-q' : 'ddpg');
+      return () => {
+        if (algorithm === 'sac') run.begin(settings);
+        run.setCompare(compare);
+      };
     },
   },
   {

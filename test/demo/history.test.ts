@@ -39,6 +39,20 @@ describe('the history of a run', () => {
     expect(history.updates.at(-1)).toBe(250);
   });
 
+  test('of two learners is one table, in which rows of the same update join', () => {
+    const first = new History();
+    const second = new History();
+    first.add(25, { a: 1 });
+    first.add(75, { a: 3 });
+    second.add(25, { a: 10, b: 5 });
+    second.add(50, { a: 20 });
+    second.add(100, { a: 40 });
+    const both = first.joined(second, 'sac/');
+    expect(both.csv()).toBe('updates,a,sac/a,sac/b\n25,1,10,5\n50,,20,\n75,3,,\n100,,40,\n');
+    expect(first.joined(new History(), 'sac/').csv()).toBe(first.csv());
+    expect(first.csv()).toBe('updates,a\n25,1\n75,3\n');
+  });
+
   test('forgets everything when a run begins anew', () => {
     const history = new History();
     history.add(25, { a: 1 });

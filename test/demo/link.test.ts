@@ -19,6 +19,7 @@ describe('a link', () => {
         },
       },
     ],
+    ['a second learner', { ...START, settings: { algorithm: 'sac' }, compare: 'soft-q' }],
     [
       'goals and the state that is looked at',
       {
@@ -28,6 +29,7 @@ describe('a link', () => {
           [-6.5, 7],
         ],
         look: [0, -2.5],
+        compare: null,
       },
     ],
   ])('says %s, and is read back', (_, shared) => {
@@ -44,8 +46,9 @@ describe('a link', () => {
           [-3, 0.5],
         ],
         look: [0, 0],
+        compare: 'sac',
       }),
-    ).toBe('preset=tiny&seed=3&goals=1,2;-3,0.5&look=0,0');
+    ).toBe('preset=tiny&seed=3&goals=1,2;-3,0.5&look=0,0&compare=sac');
   });
 
   test.each<[string, string, RegExp]>([
@@ -59,6 +62,12 @@ describe('a link', () => {
     ['a goal outside the walls', 'goals=5,0;9,0', /'goals' must hold positions/],
     ['half a position', 'look=1', /'look' must hold positions/],
     ['a position of three numbers', 'look=1,2,3', /'look' must hold positions/],
+    [
+      'a second learner that there is not',
+      'compare=dqn',
+      /'compare' must be one of soft-q, sac, ddpg, not 'dqn'/,
+    ],
+    ['a learner beside itself', 'algorithm=ddpg&compare=ddpg', /compares ddpg with itself/],
     ['no goal at all', 'goals=', /'goals' must hold positions/],
     ['too many goals', `goals=${new Array(9).fill('1,1').join(';')}`, /9 goals; there may be 8/],
   ])('with %s gives the defaults and says why', (_, hash, why) => {

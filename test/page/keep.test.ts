@@ -116,9 +116,10 @@ test('the tour drives the page, and leaves it as it found it', { timeout: 180_00
   await visit.next('exact', ({ state }) => state === 'ready');
   await visit.next('distance', ({ error }) => error > 0);
   await forward();
-  await visit.next('ready', ({ config }) => config.algorithm === 'ddpg');
+  const { config: second } = await visit.of(1).next('ready');
+  expect(second).toMatchObject({ algorithm: 'ddpg', temperature: 8, environments: 64 });
   await page.keyboard.press('Escape');
-  await visit.next('ready', ({ why, config }) => why === 'restarted' && config.algorithm === 'soft-q');
+  await expect.poll(() => page.workers().length).toBe(1);
   expect(await title.isVisible()).toBe(false);
   const { config, environment } = await visit.state();
   expect(config).toMatchObject({ algorithm: 'soft-q', temperature: 8, repulsion: true });

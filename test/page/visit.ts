@@ -7,7 +7,8 @@ import { CHROMIUM_FLAGS, chromiumFiles } from '../support/chromium.ts';
 
 /** What a test watches in the page: installed before any script of the page's runs. */
 interface Watched {
-  reports: Report[];
+  /** Of each worker in the order in which they were started. */
+  reports: Report[][];
   workers: Worker[];
   violations: string[];
 }
@@ -35,9 +36,12 @@ export class Visit {
   readonly page: Page;
   /** Errors and warnings on the console, and exceptions that nobody caught. */
   readonly complaints: string[] = [];
+  /** Which of the page's workers is asked and listened to. */
+  readonly #worker: number;
 
-  private constructor(page: Page) {
+  private constructor(page: Page, worker = 0) {
     this.page = page;
+    this.#worker = worker;
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) this.complaints.push(message.text());
     });
@@ -65,12 +69,14 @@ export class Visit {
       window.Worker = class extends Worker {
         constructor(url: string | URL, workerOptions?: WorkerOptions) {
           super(url, workerOptions);
-          watched.workers.push(this);
+          const index = watched.workers.push(this) - 1;
+          watched.reports.push([]);
           this.addEventListener('message', ({ data }: MessageEvent<Report>) => {
             // Files are asked for one at a time, and large.
-            if (data.type === 'saved')
-              watched.reports = watched.reports.filter(({ type }) => type !== 'saved');
-            watched.reports.push(data);
+            const before = watched.reports[index]!;
+            const kept = data.type === 'saved' ? before.filter(({ type }) => type !== 'saved') : before;
+            kept.push(data);
+            watched.reports[index] = kept;
           });
         }
       };
@@ -80,11 +86,19 @@ export class Visit {
     return visit;
   }
 
+  /** The same page, asking and listening to the `worker`th worker that it started, from 0 on. */
+  of(worker: number): Visit {
+    return new Visit(this.page, worker);
+  }
+
   /** Reports of one type since the page was opened. */
   async reports<T extends Report['type']>(type: T): Promise<Extract<Report, { type: T }>[]> {
     const all = await this.page.evaluate(
-      (wanted) => window.watched.reports.filter((report) => report.type === wanted && wanted !== 'saved'),
-      type,
+      ([wanted, worker]) =>
+        (window.watched.reports[worker] ?? []).filter(
+          (report) => report.type === wanted && wanted !== 'saved',
+        ),
+      [type, this.#worker] as const,
     );
     return all as Extract<Report, { type: T }>[];
   }
@@ -100,7 +114,10 @@ export class Visit {
       const found = (await this.reports(type)).slice(after).find(holds);
       if (found) return found;
       if (performance.now() > until) {
-        const types = await this.page.evaluate(() => window.watched.reports.map((report) => report.type));
+        const types = await this.page.evaluate(
+          (worker) => (window.watched.reports[worker] ?? []).map((report) => report.type),
+          this.#worker,
+        );
         throw new Error(`no such '${type}' within ${timeout} ms; there were ${types.slice(-20).join(', ')}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -109,7 +126,10 @@ export class Visit {
 
   /** Says something to the session, as the page does. */
   async send(command: Exclude<Command, { type: 'open' | 'load' }>): Promise<void> {
-    await this.page.evaluate((said) => window.watched.workers.at(-1)!.postMessage(said), command);
+    await this.page.evaluate(([said, worker]) => window.watched.workers[worker]!.postMessage(said), [
+      command,
+      this.#worker,
+    ] as const);
   }
 
   /** What is on the GPU: everything that a checkpoint holds. */
@@ -119,13 +139,14 @@ export class Visit {
 
   /** The run folder that the page would hand the visitor now. */
   async saved(): Promise<RunFiles> {
-    await this.page.evaluate(() => {
-      window.watched.reports = window.watched.reports.filter(({ type }) => type !== 'saved');
-    });
+    await this.page.evaluate((worker) => {
+      const { reports } = window.watched;
+      reports[worker] = reports[worker]!.filter(({ type }) => type !== 'saved');
+    }, this.#worker);
     await this.send({ type: 'save' });
     const files = await this.page.waitForFunction(
-      () => {
-        const saved = window.watched.reports.find(({ type }) => type === 'saved');
+      (worker) => {
+        const saved = window.watched.reports[worker]!.find(({ type }) => type === 'saved');
         if (saved?.type !== 'saved') return null;
         return Object.entries(saved.files).map(([name, bytes]) => {
           let text = '';
@@ -134,7 +155,7 @@ export class Visit {
           return [name, btoa(text)] as const;
         });
       },
-      undefined,
+      this.#worker,
       { timeout: 60_000 },
     );
     const entries = (await files.jsonValue())!;
