@@ -138,7 +138,7 @@ describe('a visit', () => {
     const restarts: [() => Promise<unknown>, object][] = [
       [() => fill('seed', '9'), { seed: 9 }],
       [() => select('preset', 'tiny'), { preset: 'tiny', batchSize: 32 }],
-      [() => page.getByText('SAC', { exact: true }).click(), { algorithm: 'sac' }],
+      [() => page.locator('#algorithm-row label', { hasText: 'SAC' }).click(), { algorithm: 'sac' }],
     ];
     for (const [act, config] of restarts)
       expect(await after(act)).toMatchObject({ why: 'restarted', config });
