@@ -1,9 +1,9 @@
 import { adviceOn, obstacle, type Obstacle } from './page/advice.ts';
 import { installAppearance } from './page/appearance.ts';
 import { Charts } from './page/charts.ts';
-import { installTips } from './page/control-rows.ts';
 import { Companion } from './page/companion.ts';
 import { Comparison } from './page/comparison.ts';
+import { installTips } from './page/control-rows.ts';
 import { Controls } from './page/controls.ts';
 import { byId, element } from './page/dom.ts';
 import { EnergyView } from './page/energy-view.ts';

@@ -1,7 +1,7 @@
 import { hoverWarning, PRESETS, type Config } from '../../src/index.ts';
 import type { StepSize } from '../protocol.ts';
-import { choice, explain, list, row, wholeNumber } from './control-rows.ts';
 import { ALGORITHM_NAMES } from '../words.ts';
+import { choice, explain, list, row, wholeNumber } from './control-rows.ts';
 import { byId, element } from './dom.ts';
 import type { LiveRun } from './live-run.ts';
 

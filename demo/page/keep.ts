@@ -1,9 +1,9 @@
 import type { RunFiles, ViewName } from '../protocol.ts';
+import type { Companion } from './companion.ts';
 import { saveButton } from './control-rows.ts';
 import { byId, download, element } from './dom.ts';
 import { areDefaultGoals } from './goals.ts';
 import { commandLine, hashOf } from './link.ts';
-import type { Companion } from './companion.ts';
 import type { LiveRun } from './live-run.ts';
 import { notify } from './notices.ts';
 import type { GivenFile } from './run-files.ts';
