@@ -123,6 +123,9 @@ export class Kernel {
       label,
       kernel: this,
       bindGroup: this.#device.createBindGroup({ label, layout: this.#layout, entries }),
+      bound: shader.bindings
+        .filter(({ name }) => name !== 'params')
+        .map(({ name, kind }) => ({ tensor: tensors[name]!, written: kind === 'storage' })),
       workgroups,
       ...(options.flops !== undefined && { flops: options.flops }),
     };

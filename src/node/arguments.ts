@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { UsageError } from '../gpu/errors.ts';
-import { CONFIG_ENTRIES } from '../train/config.ts';
+import { CONFIG_ENTRIES, parseSetting, resolveConfig } from '../train/config.ts';
 import { ALGORITHM_DEFAULTS, DEFAULTS } from '../train/presets.ts';
 import { ALGORITHMS_OF, type Config } from '../train/settings.ts';
 
@@ -9,6 +9,41 @@ type SettingName = keyof typeof CONFIG_ENTRIES;
 
 /** Most seeds of a range: far more than anybody waits for. */
 const MOST_SEEDS = 10_000;
+
+/** The settings that are flags of a command of their own names. */
+export const SETTINGS = Object.keys(CONFIG_ENTRIES).filter(
+  (key) => key !== 'environment' && key !== 'preset',
+);
+
+/** The flags from which a configuration is made, besides those of `SETTINGS`. */
+export interface ConfigFlags {
+  readonly preset?: string;
+  readonly algorithm?: string;
+  readonly config?: string;
+}
+
+/**
+ * The configuration that the flags of a command stand for.
+ * @throws UsageError for values that are none, and for a file that cannot be read or that a flag contradicts.
+ */
+export async function readConfig(environment: string, flags: ConfigFlags): Promise<Config> {
+  const fromFile = flags.config === undefined ? {} : await readConfigFile(flags.config);
+  const given: Record<string, unknown> = { ...fromFile, environment };
+  for (const key of ['preset', 'algorithm'] as const) {
+    // A file that is complete holds every value: none would become what another preset or algorithm has.
+    if (flags[key] !== undefined && ![undefined, flags[key]].includes(fromFile[key] as string | undefined)) {
+      throw new UsageError(
+        `'${flags.config}' already starts from ${key} '${String(fromFile[key])}': leave out --${key} or the file.`,
+      );
+    }
+  }
+  if (flags.preset !== undefined) given['preset'] = flags.preset;
+  for (const key of SETTINGS) {
+    const text = (flags as Record<string, string | undefined>)[key];
+    if (text !== undefined) given[key] = parseSetting(key, text);
+  }
+  return resolveConfig(given);
+}
 
 /** A setting's meaning, what it may be, whose it is, and the value that it has by default: a flag's help. */
 export function describeSetting(key: string): string {
@@ -72,7 +107,7 @@ export function parseSeeds(text: string): number[] {
  * The settings in a JSON file.
  * @throws UsageError if it cannot be read or is not an object.
  */
-export async function readConfigFile(path: string): Promise<Record<string, unknown>> {
+async function readConfigFile(path: string): Promise<Record<string, unknown>> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');

@@ -3,12 +3,19 @@ import { Command, CommanderError, Option } from 'commander';
 import { environmentNames, environmentOf } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { refinedPolicy } from '../rl/refined-policy.ts';
-import { CONFIG_ENTRIES, flagOf, parseSetting, resolveConfig } from '../train/config.ts';
+import { flagOf } from '../train/config.ts';
 import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
 import { runAcceptance } from './acceptance.ts';
 import { parseAdapterChoice } from './adapter.ts';
-import { describeSetting, parseSeeds, readConfigFile, wholeNumber } from './arguments.ts';
+import {
+  describeSetting,
+  parseSeeds,
+  readConfig,
+  SETTINGS,
+  wholeNumber,
+  type ConfigFlags,
+} from './arguments.ts';
 import { doctor, outcomeCells, renderDoctor } from './doctor.ts';
 import {
   parseRefinement,
@@ -19,8 +26,10 @@ import {
 } from './refinement.ts';
 import { ARMS } from '../experiments/reproduce-multigoal.ts';
 import { parseLearners, reproduceMultigoal } from './reproduce.ts';
+import { profileAction } from './profile.ts';
 import { RunFolder } from './run-folder.ts';
 import { SOLVE_DEFAULTS, solveAction } from './solve.ts';
+import { SWEEP_HELP } from './sweep.ts';
 import { evaluationRows, groundTruthRows, table, trainTable } from './table.ts';
 import { evaluateRun, measureExactly, openGpu, ROLLOUTS, train } from './train.ts';
 import { verifyVectors } from './verify-vectors.ts';
@@ -29,8 +38,6 @@ import { verifyVectors } from './verify-vectors.ts';
 const EXIT = { notRight: 1, usage: 2 } as const;
 /** Rollouts whose transitions fit the smallest storage binding that an adapter may have. */
 const MOST_ROLLOUTS = 100_000;
-
-const SETTINGS = Object.keys(CONFIG_ENTRIES).filter((key) => key !== 'environment' && key !== 'preset');
 
 /** The version in package.json, which lies two folders above the built file as above this one. */
 function packageVersion(): string {
@@ -51,16 +58,24 @@ function buildProgram(): Command {
     );
   const jsonOption = () => new Option('--json', 'one JSON object on stdout and nothing else there');
 
+  const addSettings = (command: Command) => {
+    for (const key of SETTINGS) command.option(`--${flagOf(key)} <value>`, describeSetting(key));
+    return command;
+  };
+  const presetOption = () =>
+    new Option('--preset <name>', `values to start from: ${Object.keys(PRESETS).join(', ')}`);
+  const configOption = () =>
+    new Option('--config <file>', 'JSON file with settings, e.g. the config.json of a run');
+
   const trainCommand = program
     .command('train')
     .description('train a policy and leave a run folder with metrics, checkpoint and figure')
     .argument('<environment>', `what to learn: ${environmentNames().join(', ')}`)
-    .option('--preset <name>', `values to start from: ${Object.keys(PRESETS).join(', ')}`)
-    .option('--config <file>', 'JSON file with settings, e.g. the config.json of a run')
+    .addOption(presetOption())
+    .addOption(configOption())
     .option('--runs <folder>', 'where run folders go', 'runs')
     .addOption(adapterOption());
-  for (const key of SETTINGS) trainCommand.option(`--${flagOf(key)} <value>`, describeSetting(key));
-  trainCommand.action(trainAction);
+  addSettings(trainCommand).action(trainAction);
 
   program
     .command('evaluate')
@@ -133,6 +148,18 @@ function buildProgram(): Command {
     )
     .addOption(adapterOption())
     .action(reproduceAction);
+  const profileCommand = program
+    .command('profile')
+    .description('where the time of an iteration of training goes, against what the adapter can do')
+    .argument('[environment]', `what is learned: ${environmentNames().join(', ')}`, 'multigoal')
+    .option('--json [file]', 'one JSON object into the file, or on stdout and nothing else there')
+    .option('--trace <file>', "one iteration as a trace that Chrome's tracing viewer and Perfetto open")
+    .option('--sweep <setting=values>', SWEEP_HELP, (text, before: string[]) => [...before, text], [])
+    .option('--figure <file>', 'the sweeps as a figure, .svg or .png')
+    .addOption(presetOption())
+    .addOption(configOption())
+    .addOption(adapterOption());
+  addSettings(profileCommand).action(profileAction);
   program
     .command('doctor')
     .description('show the adapter with its limits, and check kernels on it against float64')
@@ -149,31 +176,13 @@ function buildProgram(): Command {
   return program;
 }
 
-interface TrainFlags {
-  readonly preset?: string;
-  readonly algorithm?: string;
-  readonly config?: string;
+interface TrainFlags extends ConfigFlags {
   readonly runs: string;
   readonly adapter?: string;
 }
 
 async function trainAction(environment: string, flags: TrainFlags): Promise<void> {
-  const fromFile = flags.config === undefined ? {} : await readConfigFile(flags.config);
-  const given: Record<string, unknown> = { ...fromFile, environment };
-  for (const key of ['preset', 'algorithm'] as const) {
-    // A file that is complete holds every value: none would become what another preset or algorithm has.
-    if (flags[key] !== undefined && ![undefined, flags[key]].includes(fromFile[key] as string | undefined)) {
-      throw new UsageError(
-        `'${flags.config}' already starts from ${key} '${String(fromFile[key])}': leave out --${key} or the file.`,
-      );
-    }
-  }
-  if (flags.preset !== undefined) given['preset'] = flags.preset;
-  for (const key of SETTINGS) {
-    const text = (flags as unknown as Record<string, string | undefined>)[key];
-    if (text !== undefined) given[key] = parseSetting(key, text);
-  }
-  const config = resolveConfig(given);
+  const config = await readConfig(environment, flags);
   const result = await train(config, { adapter: parseAdapterChoice(flags.adapter), parent: flags.runs });
   console.log(trainTable(result, environmentOf(environment).outcomes ?? []));
   if (result.interrupted !== undefined) process.exitCode = result.interrupted;

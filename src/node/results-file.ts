@@ -2,16 +2,16 @@ import { rename, rm, writeFile } from 'node:fs/promises';
 import { UsageError } from '../gpu/errors.ts';
 
 /**
- * Makes sure that results can be written to `path` before hours are spent on them.
+ * Makes sure that results can be written to `path`, the value of `flag`, before hours are spent on them.
  * @throws UsageError if they cannot.
  */
-export async function requireWritable(path: string): Promise<void> {
+export async function requireWritable(path: string, flag = '--out'): Promise<void> {
   try {
     await writeFile(`${path}.tmp`, '');
     await rm(`${path}.tmp`);
   } catch (error) {
     throw new UsageError(
-      `'${path}' cannot be written (${(error as Error).message}): name another file with --out.`,
+      `'${path}' cannot be written (${(error as Error).message}): name another file with ${flag}.`,
     );
   }
 }

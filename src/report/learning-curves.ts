@@ -1,5 +1,5 @@
 import * as Plot from '@observablehq/plot';
-import { SOFT_INK, Sheet, formatNumber, wrapText } from './sheet.ts';
+import { SOFT_INK, Sheet, shortNumber, wrapText } from './sheet.ts';
 import { finiteExtent } from './surface.ts';
 
 /** What one page of learning curves shows. */
@@ -26,14 +26,6 @@ const CELL = {
   bottom: 42,
 } as const;
 
-/** Short numbers for axes: 20k, 1.5M. */
-function short(value: number): string {
-  const size = Math.abs(value);
-  if (size >= 1e6) return `${formatNumber(value / 1e6)}M`;
-  if (size >= 1e4) return `${formatNumber(value / 1e3)}k`;
-  return size > 0 && size < 0.01 ? value.toExponential(0).replaceAll('-', '\u2212') : formatNumber(value, 3);
-}
-
 /** Draws one small panel per metric against updates; values that are absent or not finite leave a gap. */
 export function learningCurves(data: LearningCurvesData, document: Document): string {
   const { title, caption, rows, metrics } = data;
@@ -55,7 +47,7 @@ export function learningCurves(data: LearningCurvesData, document: Document): st
     const { least, greatest } = finiteExtent(points.flatMap((p) => p.y ?? [])) ?? { least: 0, greatest: 1 };
     // A constant metric still needs an axis of some length.
     const pad = 0.05 * (greatest - least) || Math.max(0.5, 0.05 * Math.abs(greatest));
-    const axis = { tickSize: 4, tickFormat: short, color: SOFT_INK, fontSize: 10 };
+    const axis = { tickSize: 4, tickFormat: shortNumber, color: SOFT_INK, fontSize: 10 };
     sheet.panel(
       'panel curve',
       {

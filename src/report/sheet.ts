@@ -70,6 +70,14 @@ export function formatNumber(value: number, digits = 2): string {
   return text.replace('-', '\u2212');
 }
 
+/** `value` as axes show it: 20k, 1.5M. */
+export function shortNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${formatNumber(value / 1e6)}M`;
+  if (size >= 1e4) return `${formatNumber(value / 1e3)}k`;
+  return size > 0 && size < 0.01 ? value.toExponential(0).replaceAll('-', '\u2212') : formatNumber(value, 3);
+}
+
 /** Axes with centred labels, and a frame; a null label leaves out the axis's numbers too, for panels that share it. */
 export function frameAndAxes(xLabel: string | null, yLabel: string | null, ticks: number[]): Plot.Markish[] {
   const common = {

@@ -1,0 +1,217 @@
+import { writeFile } from 'node:fs/promises';
+import { UsageError } from '../gpu/errors.ts';
+import { mebibytes, type Gpu, type MemoryUse } from '../gpu/gpu.ts';
+import { measureCopyBandwidth } from '../profile/bandwidth.ts';
+import { measureOverhead, type Overhead } from '../profile/overhead.ts';
+import {
+  byKernel,
+  profileProgram,
+  ratesOf,
+  type Cost,
+  type KernelProfile,
+  type Peak,
+  type Rates,
+  type StepProfile,
+} from '../profile/program-profile.ts';
+import { measureRoofline } from '../profile/roofline.ts';
+import { traceOf } from '../profile/trace.ts';
+import type { Config } from '../train/config.ts';
+import { iterationsPerSubmit } from '../train/limits.ts';
+import { parseAdapterChoice } from './adapter.ts';
+import { readConfig, type ConfigFlags } from './arguments.ts';
+import { requireWritable, writeResults } from './results-file.ts';
+import {
+  drawSweeps,
+  iterationRates,
+  parseSweep,
+  renderSweep,
+  requireFigureName,
+  runSweep,
+  sizesOf,
+  type Sweep,
+  type SweepResult,
+} from './sweep.ts';
+import { percent, table } from './table.ts';
+import { openGpu } from './train.ts';
+import { movedIn, warmTrainer } from './warm-trainer.ts';
+
+/** The flags of `softq profile` as the user wrote them; settings besides. */
+interface ProfileFlags extends ConfigFlags {
+  /** True for stdout. */
+  readonly json?: string | true;
+  readonly trace?: string;
+  readonly sweep: readonly string[];
+  readonly figure?: string;
+  readonly adapter?: string;
+}
+
+/** Times that everything is timed. */
+const ROUNDS = 3;
+/** Tensors that are named. */
+const LARGEST = 12;
+/** Runs in the submit by which the host's share is measured, unless they would take longer than so many milliseconds. */
+const MOST_RUNS_PER_SUBMIT = 100;
+const SUBMIT_MS = 1000;
+const MICROSECONDS_PER_MS = 1000;
+
+/** One iteration of training in parts; a part of the JSON object. */
+interface IterationReport {
+  readonly timestampStep: number | null;
+  /** Of an iteration, timed as a whole. */
+  readonly milliseconds: number;
+  readonly updatesPerSecond: number;
+  readonly environmentStepsPerSecond: number;
+  readonly submitsIn100Iterations: number;
+  readonly steps: readonly (StepProfile & Rates)[];
+  readonly kernels: readonly (KernelProfile & Rates)[];
+  readonly overhead: Overhead;
+  readonly memory: MemoryUse;
+}
+
+/** What `softq profile` found; one JSON object. Either an iteration or sweeps. */
+interface ProfileReport {
+  readonly adapter: string;
+  readonly config: Config;
+  readonly peak: Peak;
+  readonly iteration?: IterationReport;
+  readonly sweeps?: readonly SweepResult[];
+}
+
+/**
+ * Measures what the adapter can do, and where the time of an iteration of training goes or, with sweeps, how it grows.
+ * @throws UsageError for flags that make no sense, and configurations that do not fit the adapter.
+ */
+export async function profileAction(environment: string, flags: ProfileFlags): Promise<void> {
+  const config = await readConfig(environment, flags);
+  const sweeps = flags.sweep.map((text) => parseSweep(text, config));
+  await checkFiles(flags);
+  const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter));
+  process.stderr.write(`softq: profiling ${environment} by ${config.algorithm} on ${adapter}\n`);
+  const peak = {
+    gflops: await measureRoofline(gpu),
+    gigabytesPerSecond: await measureCopyBandwidth(gpu),
+  };
+  const report: ProfileReport = { adapter, config, peak, ...(await measure(gpu, config, sweeps, peak)) };
+  if (typeof flags.json === 'string') await writeResults(flags.json, report);
+  if (flags.figure !== undefined) await drawSweeps(flags.figure, report.sweeps!, adapter, config);
+  if (flags.trace !== undefined) {
+    const about = { environment, adapter, algorithm: config.algorithm, preset: config.preset };
+    await writeFile(flags.trace, `${JSON.stringify(traceOf(report.iteration!.steps, about))}\n`);
+  }
+  console.log(flags.json === true ? JSON.stringify(report) : render(report));
+}
+
+/** Whether the files that the flags name can be written, and belong to what is measured. */
+async function checkFiles({ json, trace, figure, sweep }: ProfileFlags): Promise<void> {
+  if (trace !== undefined && sweep.length > 0) {
+    throw new UsageError('--trace shows one iteration: leave it or --sweep out.');
+  }
+  if (figure !== undefined) {
+    if (sweep.length === 0) throw new UsageError('--figure draws sweeps: add --sweep, or leave it out.');
+    requireFigureName(figure);
+  }
+  for (const [flag, path] of Object.entries({ '--json': json, '--trace': trace, '--figure': figure })) {
+    if (typeof path === 'string') await requireWritable(path, flag);
+  }
+}
+
+async function measure(
+  gpu: Gpu,
+  config: Config,
+  sweeps: readonly Sweep[],
+  peak: Peak,
+): Promise<Pick<ProfileReport, 'iteration' | 'sweeps'>> {
+  if (sweeps.length === 0) return { iteration: await profileIteration(gpu, config, peak) };
+  const results: SweepResult[] = [];
+  for (const sweep of sweeps) results.push(await runSweep(gpu, sweep, peak, ROUNDS));
+  return { sweeps: results };
+}
+
+async function profileIteration(gpu: Gpu, config: Config, peak: Peak): Promise<IterationReport> {
+  const trainer = await warmTrainer(gpu, config);
+  const memory = gpu.memory();
+  const { both } = trainer.iterations;
+  const { steps, step } = await profileProgram(gpu, both, { moved: movedIn(trainer), rounds: ROUNDS });
+  const withRates = <C extends Cost>(cost: C) => ({ ...cost, ...ratesOf(cost, peak) });
+  const { milliseconds } = steps[0]!;
+  const runsPerSubmit = Math.max(1, Math.min(MOST_RUNS_PER_SUBMIT, Math.floor(SUBMIT_MS / milliseconds)));
+  return {
+    timestampStep: step,
+    ...iterationRates(config, milliseconds),
+    submitsIn100Iterations: Math.ceil(100 / iterationsPerSubmit(config)),
+    steps: steps.map(withRates),
+    kernels: byKernel(steps).map(withRates),
+    overhead: await measureOverhead(gpu, both, runsPerSubmit),
+    memory,
+  };
+}
+
+function render(report: ProfileReport): string {
+  const { config, adapter, peak, iteration, sweeps = [] } = report;
+  const machine = [
+    ['adapter', adapter],
+    ['multiply-adds alone', `${peak.gflops.toFixed(1)} GFLOP/s`],
+    ['copying alone', `${peak.gigabytesPerSecond.toFixed(1)} GB/s`],
+  ];
+  if (!iteration) return [table(machine), ...sweeps.map(renderSweep)].join('\n');
+  const { steps, kernels, milliseconds, memory } = iteration;
+  const alone = kernels.reduce((sum, kernel) => sum + kernel.milliseconds, 0);
+  return [
+    `One iteration of ${config.environment} by ${config.algorithm} (${config.preset}): ${sizesOf(config)}.`,
+    'Operations are those of the dense layers; bytes are the tensors that a dispatch is bound to, each once.',
+    table(
+      steps.map((step) => [`${'  '.repeat(step.depth)}${step.label}`, ...cells(step, milliseconds)]),
+      ['step', ...COLUMNS],
+    ),
+    `Dispatches take ${alone.toFixed(3)} ms one by one, the iteration ${milliseconds.toFixed(3)} ms as a whole.`,
+    table(
+      kernels.map((kernel) => [kernel.kernel, ...cells(kernel, milliseconds)]),
+      ['kernel, its dispatches alone', ...COLUMNS],
+    ),
+    table([...machine, ...fixedCosts(iteration)]),
+    table(
+      [
+        ...memory.tensors.slice(0, LARGEST).map(({ label, bytes }) => [label, mebibytes(bytes)]),
+        [`all ${memory.tensors.length} tensors`, mebibytes(memory.total)],
+      ],
+      ['tensor', 'MiB'],
+    ),
+    ...steps.flatMap(({ label, note }) => (note === undefined ? [] : [`${label}: ${note}`])),
+  ].join('\n');
+}
+
+const COLUMNS = ['dispatches', 'us', 'share', 'GFLOP/s', 'of FMA', 'GB/s', 'of copy'];
+
+function cells(cost: Cost & Rates, whole: number): string[] {
+  const { gflops, rooflineShare, gigabytesPerSecond, bandwidthShare } = cost;
+  return [
+    String(cost.dispatches),
+    (cost.milliseconds * MICROSECONDS_PER_MS).toFixed(1),
+    percent(cost.milliseconds / whole),
+    gflops === null ? '' : gflops.toFixed(1),
+    rooflineShare === null ? '' : percent(rooflineShare),
+    gigabytesPerSecond.toFixed(2),
+    percent(bandwidthShare),
+  ];
+}
+
+function fixedCosts({ overhead, timestampStep, steps, ...iteration }: IterationReport): string[][] {
+  const { dispatch, submit, encoding, submitting, runsPerSubmit } = overhead;
+  const clock =
+    timestampStep === null
+      ? "none: times are the host's, and include submitting"
+      : `steps of ${timestampStep} ns; every part runs until a step is under 2 % of its time`;
+  return [
+    ['clock of the device', clock],
+    ['a dependent dispatch', `${dispatch.toFixed(1)} us`],
+    ['a submit', `${submit.toFixed(1)} us`],
+    [
+      'host, per iteration',
+      `${encoding.toFixed(1)} us encoding, ${submitting.toFixed(1)} us submitting (${runsPerSubmit} iterations a submit)`,
+    ],
+    ['dispatches per iteration', String(steps[0]!.dispatches)],
+    ['submits in 100 iterations', String(iteration.submitsIn100Iterations)],
+    ['updates/s', iteration.updatesPerSecond.toFixed(1)],
+    ['environment steps/s', iteration.environmentStepsPerSecond.toFixed(0)],
+  ];
+}
