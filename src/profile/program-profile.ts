@@ -90,7 +90,7 @@ export async function profileProgram(
 export interface Peak {
   /** GFLOP/s of multiply-adds alone; see `measureRoofline`. */
   readonly gflops: number;
-  /** GB/s of copying; see `measureCopyBandwidth`. */
+  /** GB/s of copying, in the faster of two ways; see `measureCopyBandwidth`. */
   readonly gigabytesPerSecond: number;
 }
 

@@ -19,8 +19,8 @@ export interface Timings {
 
 /** A sample is this many steps of the clock long: a step is then 2 % of it. */
 const STEPS_PER_SAMPLE = 50;
-/** Of the host's clock, which also counts what submitting costs. */
-const HOST_SAMPLE_MS = 30;
+/** A sample of the host's clock, which also counts what submitting costs. */
+export const HOST_SAMPLE_MS = 30;
 /** A clock of nanoseconds would be content with a single run, which says more of the start than of the work. */
 const LEAST_SAMPLE_MS = 5;
 const MOST_REPEATS = 65_536;
