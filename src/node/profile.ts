@@ -124,7 +124,7 @@ async function measure(
 ): Promise<Pick<ProfileReport, 'iteration' | 'sweeps'>> {
   if (sweeps.length === 0) return { iteration: await profileIteration(gpu, config, peak) };
   const results: SweepResult[] = [];
-  for (const sweep of sweeps) results.push(await runSweep(gpu, sweep, peak, ROUNDS));
+  for (const sweep of sweeps) results.push(await runSweep(gpu, sweep, peak));
   return { sweeps: results };
 }
 

@@ -23,6 +23,8 @@ const SWEPT = {
 
 type Swept = keyof typeof SWEPT;
 
+/** Times that an iteration is timed. */
+const ROUNDS = 10;
 const NAMES = Object.keys(SWEPT).map(flagOf);
 const FACTORS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6 };
 
@@ -118,12 +120,11 @@ function parseCount(text: string): number {
   return Number.isSafeInteger(value) ? value : NaN;
 }
 
-/** Times an iteration at every value, `rounds` times, one trainer after another. */
+/** Times an iteration at every value, one trainer after another. */
 export async function runSweep(
   gpu: Gpu,
   { setting, values, configs }: Sweep,
   peak: Peak,
-  rounds: number,
 ): Promise<SweepResult> {
   const points: SweepPoint[] = [];
   let timestampStep: number | null = null;
@@ -131,7 +132,7 @@ export async function runSweep(
     const free = gpu.scope();
     try {
       const trainer = await warmTrainer(gpu, config);
-      const { programs, step } = await timePrograms(gpu, [trainer.iterations.both], rounds);
+      const { programs, step } = await timePrograms(gpu, [trainer.iterations.both], ROUNDS);
       const { milliseconds, flops } = programs[0]!;
       const gflops = (flops! * 1e-6) / milliseconds;
       const rates = iterationRates(config, milliseconds);

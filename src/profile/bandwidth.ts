@@ -2,8 +2,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program } from '../gpu/program.ts';
 import { bytesOf, HOST_SAMPLE_MS, perRun, timePrograms } from './timing.ts';
 
-/** Larger than the caches of most adapters, and no larger than the smallest storage binding that one may have. */
-const BYTES = 2 ** 27;
+/** Two of these are larger than the caches of most adapters, and one fits the smallest storage binding that there is. */
+const BYTES = 2 ** 26;
 const BYTES_PER_VECTOR = 16;
 /** Times that a copy is timed: whoever else uses the memory only makes it slower. */
 const ROUNDS = 3;

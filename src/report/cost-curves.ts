@@ -58,7 +58,8 @@ export function costCurves({ title, caption, curves }: CostCurvesData, document:
     }));
     const marks = (y: string, ticks: number | number[], tickFormat: (value: number) => string) => [
       Plot.gridY({ ticks, stroke: '#000000', strokeOpacity: 0.1 }),
-      Plot.axisX({ ...axis, ticks: values, tickFormat: shortNumber, ...centred(label) }),
+      // As text: a logarithmic axis that is given a format leaves out the numbers that it finds too close.
+      Plot.axisX(values, { ...axis, text: (value: number) => shortNumber(value), ...centred(label) }),
       Plot.axisY({ ...axis, ticks, tickFormat, label: null }),
       Plot.frame({ stroke: SOFT_INK }),
       Plot.line(points, { x: 'value', y, stroke: BLUE, strokeWidth: 1.5, sort: 'value' }),

@@ -45,7 +45,10 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
     : {};
   const start: Config = { ...DEFAULTS, ...changes, ...preset.values, preset: name };
   const result = v.safeParse(ConfigSchema, { ...start, ...given });
-  if (!result.success) throw new UsageError(result.issues.map(sentence).join(' '));
+  if (!result.success) {
+    // Every layer of the same wrong width is an issue of its own.
+    throw new UsageError([...new Set(result.issues.map(sentence))].join(' '));
+  }
   const config = result.output;
   if (!environmentNames().includes(config.environment)) {
     throw new UsageError(
