@@ -6,7 +6,7 @@ export { Gpu, type KernelOptions, type MemoryUse, type TensorOptions } from './g
 export { UsageError } from './gpu/errors.ts';
 export { Clock, type ClockReading, type Tick } from './gpu/clock.ts';
 export { Kernel, type BindOptions } from './gpu/kernel.ts';
-export { describe, program, type Dispatch, type Program } from './gpu/program.ts';
+export { describe, program, type Bound, type Dispatch, type Program } from './gpu/program.ts';
 export { below, random, uniform } from './gpu/random.ts';
 export { constantsOf, packStruct, shaderSource, structOf, type Struct } from './gpu/shader.ts';
 export { view, type ElementType, type Tensor, type TensorData } from './gpu/tensor.ts';
@@ -80,8 +80,23 @@ export {
   type MultigoalProblem,
   type OptimumRollouts,
 } from './exact/multigoal-optimum.ts';
-export { flopsOf, timePrograms, type ProgramTiming, type Timings } from './profile/timing.ts';
+export { bytesOf, flopsOf, timePrograms, type ProgramTiming, type Timings } from './profile/timing.ts';
 export { measureRoofline } from './profile/roofline.ts';
+export { measureCopyBandwidth, type CopyBandwidth } from './profile/bandwidth.ts';
+export { measureOverhead, type Overhead } from './profile/overhead.ts';
+export {
+  byKernel,
+  profileProgram,
+  ratesOf,
+  type Cost,
+  type KernelProfile,
+  type Peak,
+  type ProfileOptions,
+  type ProgramProfile,
+  type Rates,
+  type StepProfile,
+} from './profile/program-profile.ts';
+export { traceOf, type Trace, type TraceEvent } from './profile/trace.ts';
 export { hoverWarning } from './exact/hover-warning.ts';
 export {
   energyDivergence,

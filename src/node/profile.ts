@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { environmentNames } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { mebibytes, type Gpu, type MemoryUse } from '../gpu/gpu.ts';
 import { measureCopyBandwidth, type CopyBandwidth } from '../profile/bandwidth.ts';
@@ -104,6 +105,9 @@ export async function profileAction(environment: string, flags: ProfileFlags): P
 
 /** Whether the files that the flags name can be written, and belong to what is measured. */
 async function checkFiles({ json, trace, figure, sweep }: ProfileFlags): Promise<void> {
+  if (typeof json === 'string' && environmentNames().includes(json)) {
+    throw new UsageError(`--json would write a file '${json}': name the environment before it.`);
+  }
   if (trace !== undefined && sweep.length > 0) {
     throw new UsageError('--trace shows one iteration: leave it or --sweep out.');
   }

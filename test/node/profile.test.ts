@@ -166,6 +166,7 @@ test.each([
   [{ sweep: ['hidden=8'], figure: 'a.pdf' }, /must name a file that ends in .svg or .png, not 'a.pdf'/],
   [{ sweep: ['hidden=8'], trace: 'a.json' }, /--trace shows one iteration: leave it or --sweep out/],
   [{ trace: 'nowhere/a.json' }, /'nowhere\/a.json' cannot be written .*: name another file with --trace/],
+  [{ json: 'multigoal' }, /--json would write a file 'multigoal': name the environment before it/],
   [{ json: 'nowhere/a.json' }, /'nowhere\/a.json' cannot be written .*: name another file with --json/],
 ])('softq profile with %o is refused', async (flags, sentence) => {
   const refused = profileAction('multigoal', { sweep: [], ...flags });

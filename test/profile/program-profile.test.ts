@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Clock } from '../../src/gpu/clock.ts';
-import { program } from '../../src/gpu/program.ts';
+import { describe as treeOf, program } from '../../src/gpu/program.ts';
 import { view } from '../../src/gpu/tensor.ts';
 import { Mlp } from '../../src/nn/mlp.ts';
 import { byKernel, profileProgram, ratesOf } from '../../src/profile/program-profile.ts';
@@ -62,6 +62,7 @@ describe('the profile of a program', () => {
     const none = undefined;
     expect(steps.map(({ kernel }) => kernel)).toEqual([none, copy, none, copy, counter, none, copy]);
     expect(steps.map(({ note }) => note).filter(Boolean)).toEqual(['in two ways']);
+    expect(treeOf(whole)).toContain('\n  inner (3): in two ways\n');
     expect(steps[1]).toMatchObject({ bytes: 2 * 64 * 16, flops: null, workgroups: [1, 1, 1] });
     for (const [i, parent] of steps.entries()) {
       const end = steps.findIndex(({ depth }, j) => j > i && depth <= parent.depth);
