@@ -243,6 +243,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 /** Kernels that no training, evaluation or diagnosis runs, and why. */
 const NOT_IN_USE: Readonly<Record<string, string>> = {
+  'profile/copy.wgsl': 'measures the adapter, for the profile',
   'profile/roofline.wgsl': 'measures the adapter, for the profile and bench/',
 };
 

@@ -73,7 +73,7 @@ describe('the profile of a program', () => {
         expect(parent[key]).toBe(children.reduce((sum, child) => sum + child[key], 0));
       }
     }
-    // A program that occurs twice was timed once, and 4,096 times the work takes longer.
+    // A program that occurs twice has one time, and 4,096 times the work takes longer.
     expect(steps[6]!.milliseconds).toBe(steps[3]!.milliseconds);
     expect(steps[3]!.milliseconds).toBeGreaterThan(steps[1]!.milliseconds);
     if (gpu().device.features.has('timestamp-query')) expect(step).toBeGreaterThan(0);
