@@ -29,6 +29,7 @@ import {
   requireFigureName,
   runSweep,
   sizesOf,
+  type IterationRates,
   type Sweep,
   type SweepResult,
 } from './sweep.ts';
@@ -56,12 +57,9 @@ const SUBMIT_MS = 1000;
 const MICROSECONDS_PER_MS = 1000;
 
 /** One iteration of training in parts; a part of the JSON object. */
-interface IterationReport {
+interface IterationReport extends IterationRates {
+  /** Nanoseconds between two readings of the clock; null where times are the host's. */
   readonly timestampStep: number | null;
-  /** Of an iteration, timed as a whole. */
-  readonly milliseconds: number;
-  readonly updatesPerSecond: number;
-  readonly environmentStepsPerSecond: number;
   readonly submitsIn100Iterations: number;
   readonly steps: readonly (StepProfile & Rates)[];
   readonly kernels: readonly (KernelProfile & Rates)[];
