@@ -47,7 +47,9 @@ export async function timePrograms(gpu: Gpu, programs: readonly Program[], round
     const least = programs.map(() => Infinity);
     for (let round = 0; round < rounds; round++) {
       for (const [i, program] of programs.entries()) {
-        const taken = await perRun((repeats) => time(program, repeats), sample);
+        // Zero before the first round.
+        const repeats = sample / least[i]!;
+        const taken = await perRun((count) => time(program, count), sample, repeats);
         least[i] = Math.min(least[i]!, taken);
       }
     }
@@ -97,10 +99,17 @@ export function clockStep(differences: readonly bigint[]): bigint {
   return differences.reduce((step, one) => divisor(step, one < 0n ? -one : one), 0n);
 }
 
-/** Time of one run, from a sample of at least `least` milliseconds; the first run, which warms up, does not count. */
-export async function perRun(time: (repeats: number) => Promise<number>, least: number): Promise<number> {
+/**
+ * Time of one run, from a sample of at least `least` milliseconds; the first run, which warms up, does not count. `first`
+ * is how many runs such a sample may take, where that is known.
+ */
+export async function perRun(
+  time: (repeats: number) => Promise<number>,
+  least: number,
+  first = 1,
+): Promise<number> {
   await time(1);
-  for (let repeats = 1; ;) {
+  for (let repeats = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(first))); ;) {
     const taken = await time(repeats);
     if (taken >= least || repeats >= MOST_REPEATS) return taken / repeats;
     // A little more than the time so far asks for; at most tenfold, since a short time says little.

@@ -29,6 +29,17 @@ describe('the time of a run', () => {
     expect(asked.at(-1)! * taken).toBeGreaterThanOrEqual(5);
   });
 
+  test('begins where an earlier one ended, and goes on if that was too short', async () => {
+    const asked: number[] = [];
+    const time = (repeats: number) => {
+      asked.push(repeats);
+      return Promise.resolve(repeats / 10);
+    };
+    expect(await perRun(time, 5, 49.5)).toBeCloseTo(0.1, 12);
+    expect(await perRun(time, 5, 40)).toBeCloseTo(0.1, 12);
+    expect(asked).toEqual([1, 50, 1, 40, 60]);
+  });
+
   test('ends for a clock that stands still', async () => {
     expect(await perRun(() => Promise.resolve(0), 5)).toBe(0);
   });
