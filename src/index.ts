@@ -71,7 +71,8 @@ export { VectorEnv, type TransitionSink } from './envs/vector-env.ts';
 export type { Algorithm, LearnerContext, LearnerOptions, Metric } from './algorithms/algorithm.ts';
 export { Ddpg } from './algorithms/ddpg.ts';
 export { Sac, type SacOptions } from './algorithms/sac.ts';
-export { SoftQLearning, type SoftQLearningOptions } from './algorithms/soft-q-learning.ts';
+export { SoftQLearning } from './algorithms/soft-q-learning.ts';
+export type { SoftQLearningOptions } from './algorithms/soft-q-options.ts';
 export { nearestNeighbourEntropy, type EntropyEstimate } from './exact/entropy.ts';
 export type { Optimum } from './exact/optimum.ts';
 export {

@@ -7,3 +7,7 @@ fn subgroupExclusiveAdd(value: u32) -> u32 {
 fn subgroupBroadcast(value: vec4f, lane: u32) -> vec4f {
   return value;
 }
+
+fn subgroupAdd(value: u32) -> u32 {
+  return value;
+}

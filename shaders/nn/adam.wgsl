@@ -2,9 +2,11 @@
 // Adam (Kingma and Ba 2015, epsilon outside the root), one invocation per parameter of each of R members.
 // lr_n = lr (1 - decay min(1, n / duration)) falls linearly with the n updates of the critic before this one.
 // g is the sum of the S partial gradients, added in order. parameters, mean, square (R, size); gradient (R, S, size).
+// The slot `follow` says what follows the parameters, a target network or nothing.
 // A weight that stops being finite leaves the update's number in fault[fault_index] (the earliest one stays).
 // #import common/clock.wgsl
 // #import common/finite.wgsl
+// #slot follow
 
 struct Params {
   size: u32,
@@ -18,6 +20,8 @@ struct Params {
   decay: f32, // the share of lr that is gone at the end; 0: lr_n = lr to the bit
   duration: f32,
   fault_index: u32,
+  interval: u32, // of the target network, in updates of the critic
+  tau: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -59,5 +63,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   mean[at] = m;
   square[at] = v;
   parameters[at] = theta;
+  follow(at, theta);
   if (!is_finite(theta)) { atomicMin(&fault[params.fault_index], clock.updates); }
 }

@@ -1,8 +1,7 @@
 // A minibatch of B transitions drawn uniformly with replacement from the ring (Algorithm 1, lines 13-14).
 // One invocation per row. ring (R, capacity, 2S + A + 3); state_action (R, B, stride) = [s, a], zero-padded;
 // observation and next_observation (R, B, S); reward and terminated (R, B).
-// #import common/clock.wgsl
-// #import common/random.wgsl
+// #import replay/pick.wgsl
 
 struct Params {
   rows: u32,
@@ -29,8 +28,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let at = member * params.rows + id.x;
   let s = params.observation_size;
   let a = params.action_size;
-  let picked = below(random(seeds[member], STREAM_REPLAY, clock.updates, id.x).x, clock.replay_size);
-  let from_record = (member * params.capacity + picked) * (2u * s + a + 3u);
+  let from_record = (member * params.capacity + picked_record(seeds[member], id.x)) * (2u * s + a + 3u);
   for (var i = 0u; i < s + a; i++) {
     state_action[at * params.stride + i] = ring[from_record + i];
   }

@@ -1,18 +1,10 @@
 // Kv actions per next state for the soft value (eq. 10), uniform in [-1, 1]^A: rows [s', a_k] and log q(a_k) = -A log 2.
-//   UNIFORM_SHARED  one set for the whole batch (the released code)
-//   UNIFORM         a set for each state
-//   LATTICE         frac(k g^-1 + shift_1), frac(k g^-2 + shift_2), ... with g^(A+1) = g + 1 and one random shift per
-//                   state (R_A sequence): the same marginal, a third of the error at Kv 16
 // There may be several sets for each state, particle-major: set i is one of state i % states. One invocation per row.
 // next_observation (R, states, S); lattice (Kv, A), unshifted and in [0, 1); rows (R, sets * Kv, stride); log_density
 // (R, sets * Kv). The numbers depend on the seed, the stream, one counter of the clock and the row or set.
 // #import common/clock.wgsl
-// #import common/random.wgsl
 // #import common/squash.wgsl
-
-const UNIFORM_SHARED = 0u;
-const UNIFORM = 1u;
-const LATTICE = 2u;
+// #import rl/box_proposal.wgsl
 
 struct Params {
   states: u32,
@@ -47,14 +39,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     rows[at * params.stride + i] = next_observation[from_state + i];
   }
   let counter = select(clock.updates, clock.iteration, params.of_iteration == 1u);
-  var drawn = id.x;
-  if (params.proposal == UNIFORM_SHARED) { drawn = k; }
-  if (params.proposal == LATTICE) { drawn = owner; }
+  let drawn = drawn_by(params.proposal, id.x, owner, k);
   for (var d = 0u; d < params.action_size; d++) {
     let bits = random(seeds[member], params.stream, counter, drawn * params.action_size + d).x;
-    var x = uniform_from(bits);
-    if (params.proposal == LATTICE) { x = fract(lattice[k * params.action_size + d] + x); }
-    rows[at * params.stride + s + d] = 2.0 * x - 1.0;
+    let place = select(0.0, lattice[k * params.action_size + d], params.proposal == LATTICE);
+    rows[at * params.stride + s + d] = box_action(bits, place);
   }
   log_density[at] = -f32(params.action_size) * LOG_2;
 }

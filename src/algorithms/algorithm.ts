@@ -12,16 +12,20 @@ import type { ReplayBuffer } from '../rl/replay-buffer.ts';
 import type { Ensemble, SoftQFunction } from '../rl/soft-q-function.ts';
 import type { TemperatureOptions } from '../rl/temperature.ts';
 
-/** A scalar to report: the mean of `count` numbers of `tensor` per member, `stride` apart, from `first` on. */
-export interface Metric {
-  /** CleanRL-style, e.g. `losses/critic_loss`. */
-  readonly name: string;
+/** Numbers of each member: `count` of `tensor`, `stride` apart, from `first` on. */
+export interface Series {
   readonly tensor: Tensor;
   readonly first: number;
   readonly count: number;
   readonly stride: number;
   /** Floats between one member's numbers and the next's. */
   readonly memberStride: number;
+}
+
+/** A scalar to report: the mean of a series per member. */
+export interface Metric extends Series {
+  /** CleanRL-style, e.g. `losses/critic_loss`. */
+  readonly name: string;
   /** The reported number is the mean times this, e.g. to undo reward scaling. */
   readonly factor: number;
   /** Another metric of the same read-out to divide by: the share of numbers that count. */
@@ -108,11 +112,15 @@ export interface LearnerParts {
   readonly faults: Faults;
   readonly critic: TrainedNetwork;
   readonly actor: TrainedNetwork;
+  /** Both gradients in the order in which they depend on each other; left out, the critic's before the actor's. */
+  readonly gradients?: Program;
   /** Before the gradients: temperature, minibatch. */
   readonly begin: readonly (Dispatch | Program)[];
   /** After both networks have moved, where both do. */
   readonly end?: readonly Dispatch[];
   readonly temperature: Tensor;
+  /** What a reader of the update's tree should know. */
+  readonly note?: string;
 }
 
 /** One update in the order of Algorithm 1, with Adam on both networks, and the state that it changes. */
@@ -122,7 +130,7 @@ export function assemble(
   options: LearnerOptions,
   parts: LearnerParts,
 ): { readonly update: Algorithm['update']; readonly state: LearnerState } {
-  const { faults, critic, actor, begin, end = [], temperature } = parts;
+  const { faults, critic, actor, begin, end = [], temperature, note } = parts;
   const rates = ({ parameters }: TrainedNetwork, rate: number) =>
     new Array<number>(parameters.members).fill(rate);
   const decay = { finalShare: options.finalLearningRateShare, updates: options.updates };
@@ -130,16 +138,17 @@ export function assemble(
     learningRate: rates(critic, options.criticLearningRate),
     counts: 'updates',
     decay,
+    ...(critic.target && { target: critic.target }),
   });
   const actorAdam = new Adam(gpu, actor.parameters, actor.gradient, clock, faults, {
     learningRate: rates(actor, options.policyLearningRate),
     counts: 'policyUpdates',
     decay,
+    ...(actor.target && { target: actor.target }),
   });
-  const targets = [critic, actor].flatMap(({ target }) => (target ? [target.update] : []));
   const middle =
     options.updateOrder === 'simultaneous'
-      ? [critic.program, actor.program, criticAdam.step, actorAdam.step]
+      ? [...(parts.gradients?.steps ?? [critic.program, actor.program]), criticAdam.step, actorAdam.step]
       : [critic.program, criticAdam.step, actor.program, actorAdam.step];
   const kept = ({ parameters, target }: TrainedNetwork, adam: Adam) => ({
     parameters,
@@ -147,12 +156,9 @@ export function assemble(
   });
   return {
     update: {
-      critic: program('update.critic', [...begin, critic.program, criticAdam.step, ...targets]),
-      policy: program('update.policy', [
-        ...[...begin, actor.program, actorAdam.step, ...end],
-        ...(actor.target ? [actor.target.update] : []),
-      ]),
-      both: program('update.both', [...begin, ...middle, ...end, ...targets]),
+      critic: program('update.critic', [...begin, critic.program, criticAdam.step], note),
+      policy: program('update.policy', [...begin, actor.program, actorAdam.step, ...end], note),
+      both: program('update.both', [...begin, ...middle, ...end], note),
     },
     state: new LearnerState(gpu, [kept(critic, criticAdam), kept(actor, actorAdam)], [temperature]),
   };
@@ -214,24 +220,42 @@ export class LearnerState {
   }
 }
 
-/** What a learner with a critic reports. Values are in raw reward units, as people read them; the loss is of scaled ones. */
-export function criticMetrics(
+/** What a critic's losses and values are, for each transition of the minibatch. */
+export interface CriticSeries {
+  readonly loss: Series;
+  readonly value: Series;
+  readonly prediction: Series;
+}
+
+/** The series of a critic whose parts are tensors of their own: loss (R n, B), V (R, B) and Q (R n, B, 4). */
+export function criticSeries(
   critic: { readonly loss: Tensor; readonly value: Tensor; readonly prediction: Tensor },
-  temperature: Tensor,
-  options: { readonly batchSize: number; readonly rewardScale: number },
-): Metric[] {
-  const { batchSize, rewardScale } = options;
+  members: number,
+  batchSize: number,
+): CriticSeries {
   const perState = { first: 0, count: batchSize, stride: 1, memberStride: batchSize };
   // Every critic of a member has a loss and a prediction of its own.
-  const count = critic.loss.size / temperature.size;
-  const loss = { ...perState, count, memberStride: count };
-  const q = { ...loss, stride: padded(1), memberStride: padded(1) * count };
+  const count = critic.loss.size / members;
+  const each = { ...perState, count, memberStride: count };
+  return {
+    loss: { ...each, tensor: critic.loss },
+    value: { ...perState, tensor: critic.value },
+    prediction: { ...each, tensor: critic.prediction, stride: padded(1), memberStride: padded(1) * count },
+  };
+}
+
+/** What a learner with a critic reports. Values are in raw reward units, as people read them; the loss is of scaled ones. */
+export function criticMetrics(
+  { loss, value, prediction }: CriticSeries,
+  temperature: Tensor,
+  { rewardScale }: { readonly rewardScale: number },
+): Metric[] {
   const raw = 1 / rewardScale;
   const one = { first: 0, count: 1, stride: 1, memberStride: 1, factor: 1 };
   return [
-    { name: 'losses/critic_loss', tensor: critic.loss, ...loss, factor: 1 },
-    { name: 'losses/q_values', tensor: critic.prediction, ...q, factor: raw },
-    { name: 'losses/soft_value', tensor: critic.value, ...perState, factor: raw },
+    { name: 'losses/critic_loss', ...loss, factor: 1 },
+    { name: 'losses/q_values', ...prediction, factor: raw },
+    { name: 'losses/soft_value', ...value, factor: raw },
     { name: 'charts/temperature', tensor: temperature, ...one },
   ];
 }

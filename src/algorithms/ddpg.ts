@@ -59,7 +59,7 @@ export class Ddpg implements Algorithm {
     this.softQ = new SoftQFunction(gpu, { ...widths, critics, ensemble }, targetUpdate, clock, this.faults);
     const map = { ...widths, latentSize: 0 };
     this.policy = new SamplingNetwork(gpu, map, clock, seeds);
-    this.#policyTarget = new TargetNetwork(gpu, this.policy.mlp, clock, targetUpdate);
+    this.#policyTarget = new TargetNetwork(gpu, this.policy.mlp, targetUpdate);
     this.#targetPolicy = new SamplingNetwork(gpu, map, clock, seeds, this.#policyTarget.mlp);
     const temperature = new Temperature(gpu, members, clock, options);
     this.temperature = temperature.tensor;

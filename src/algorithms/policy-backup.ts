@@ -5,7 +5,7 @@ import type { ParameterGradient } from '../nn/mlp.ts';
 import { squash, type Draw } from '../rl/policy.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
 import type { SoftQFunction } from '../rl/soft-q-function.ts';
-import type { LearnerContext, LearnerOptions } from './algorithm.ts';
+import { criticSeries, type CriticSeries, type LearnerContext, type LearnerOptions } from './algorithm.ts';
 
 /** The critic, what it learns from, and the policy whose value it learns. */
 export interface PolicyBackup {
@@ -20,13 +20,10 @@ export interface PolicyBackup {
   readonly logDensity: Tensor;
 }
 
-/** The critic's gradient, and the quantities on the way: V(s') (R, B), and of n critics losses (R n, B), Q(s, a) (R n, B, 4). */
-export interface CriticGradient {
+/** The critic's gradient, and the quantities on the way. */
+export interface CriticGradient extends CriticSeries {
   readonly program: Program;
   readonly gradient: ParameterGradient;
-  readonly value: Tensor;
-  readonly loss: Tensor;
-  readonly prediction: Tensor;
 }
 
 /**
@@ -69,5 +66,9 @@ export function policyBackup(
     softQ.tdTarget(batch, next, backup, { value, tdTarget }),
     softQ.regress(prediction, tdTarget, loss, gradient),
   ]);
-  return { program: steps, gradient, value, loss, prediction: prediction.output };
+  return {
+    program: steps,
+    gradient,
+    ...criticSeries({ loss, value, prediction: prediction.output }, members, batchSize),
+  };
 }

@@ -5,41 +5,24 @@ import { padded, type Tensor } from '../gpu/tensor.ts';
 import type { NamedArray } from '../nn/parameters.ts';
 import { BehaviourPolicy } from '../rl/behaviour-policy.ts';
 import { squash } from '../rl/policy.ts';
-import { Proposal, type ProposalKind } from '../rl/proposal.ts';
+import { Proposal } from '../rl/proposal.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
 import { SamplingNetwork } from '../rl/sampling-network.ts';
 import { POLICY_NETWORK, SoftQFunction } from '../rl/soft-q-function.ts';
 import { particleEntropy, Temperature } from '../rl/temperature.ts';
-import { Svgd, type BandwidthRule, type SteinKind } from '../svgd/svgd.ts';
+import { Svgd } from '../svgd/svgd.ts';
 import {
   assemble,
   criticMetrics,
+  criticSeries,
   LEARNER_FAULTS,
   type LearnerState,
   type Algorithm,
   type LearnerContext,
-  type LearnerOptions,
   type Metric,
 } from './algorithm.ts';
-
-/** Every choice of soft Q-learning. Numbers of the paper and of the released code: `src/train/presets.ts`. */
-export interface SoftQLearningOptions extends LearnerOptions {
-  /** Size of the noise xi. */
-  readonly latentSize: number;
-  /** Kv, eq. 10. */
-  readonly valueParticles: number;
-  readonly proposal: ProposalKind;
-  /** h of the proposal `mixture`. */
-  readonly mixtureSpread: number;
-  /** M: particles at which the energy's gradient is taken, eq. 13. */
-  readonly fixedParticles: number;
-  /** K: particles that are moved, eq. 14. */
-  readonly updatedParticles: number;
-  readonly stein: Exclude<SteinKind, 'unbounded'>;
-  readonly bandwidth: BandwidthRule;
-  readonly bandwidthFloor: number;
-  readonly repulsion: boolean;
-}
+import { fusedGradients, obstacleToFusing } from './fused-update.ts';
+import type { SoftQLearningOptions } from './soft-q-options.ts';
 
 /**
  * Soft Q-learning: Algorithm 1 of Haarnoja et al. (2017), "Reinforcement Learning with Deep Energy-Based Policies".
@@ -49,13 +32,13 @@ export interface SoftQLearningOptions extends LearnerOptions {
 export class SoftQLearning implements Algorithm {
   readonly softQ: SoftQFunction;
   readonly samplingNetwork: SamplingNetwork;
-  readonly svgd: Svgd;
   readonly faults: Faults;
-  readonly batch: Batch;
   readonly temperature: Tensor;
   readonly behaviour: BehaviourPolicy;
   readonly update: Algorithm['update'];
   readonly metrics: readonly Metric[];
+  /** Why the update is computed layer by layer, in words for people; null where whole networks are fused. */
+  readonly fusingObstacle: string | null;
   readonly #gpu: Gpu;
   readonly #context: LearnerContext;
   readonly #options: SoftQLearningOptions;
@@ -63,7 +46,7 @@ export class SoftQLearning implements Algorithm {
 
   constructor(gpu: Gpu, context: LearnerContext, options: SoftQLearningOptions) {
     const { observationSize, actionSize, members, seeds, clock } = context;
-    const { hidden, activation, latentSize, batchSize, fixedParticles, updatedParticles } = options;
+    const { hidden, activation, latentSize, batchSize } = options;
     this.#gpu = gpu;
     this.#context = context;
     this.#options = options;
@@ -73,42 +56,31 @@ export class SoftQLearning implements Algorithm {
     const { critics, ensemble } = options;
     this.softQ = new SoftQFunction(gpu, { ...widths, critics, ensemble }, targetUpdate, clock, this.faults);
     this.samplingNetwork = new SamplingNetwork(gpu, { ...widths, latentSize }, clock, seeds);
-    this.svgd = new Svgd(gpu, {
-      members,
-      states: batchSize,
-      fixedParticles,
-      updatedParticles,
-      actionSize,
-      kind: options.stein,
-      bandwidth: options.bandwidth,
-      bandwidthFloor: options.bandwidthFloor,
-      repulsion: options.repulsion,
-    });
     const temperature = new Temperature(gpu, members, clock, options);
     this.temperature = temperature.tensor;
     this.behaviour = new BehaviourPolicy(gpu, this.samplingNetwork, context, options);
-    this.batch = context.replay.batch(batchSize);
-
-    const perState = (label: string) => gpu.tensor(label, [members, batchSize]);
-    const critic = this.#criticGradient(perState('softValue'), perState('tdTarget'));
-    const actor = this.#actorGradient();
-    const q = { parameters: this.softQ.mlp.parameters, ...critic, target: this.softQ.target };
-    const policy = { parameters: this.samplingNetwork.mlp.parameters, ...actor };
-    const begin = [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)];
+    this.fusingObstacle = obstacleToFusing(gpu, options);
+    const { critic, actor, together, begin } = this.fusingObstacle === null ? this.#fused() : this.#layered();
     const tuning = options.targetEntropy === null ? undefined : this.#tuning(temperature, actor.preTanh);
-    const end = tuning?.steps ?? [];
     const learner = {
       faults: this.faults,
-      critic: q,
-      actor: policy,
-      begin,
-      end,
+      critic: { parameters: this.softQ.mlp.parameters, ...critic, target: this.softQ.target },
+      actor: { parameters: this.samplingNetwork.mlp.parameters, ...actor },
+      ...(together && { gradients: together }),
+      begin: [...temperature.schedule, ...begin],
+      end: tuning?.steps ?? [],
       temperature: this.temperature,
+      ...(this.fusingObstacle !== null && { note: `layer by layer, because ${this.fusingObstacle}` }),
     };
     const { update, state } = assemble(gpu, context, options, learner);
     this.update = update;
     this.#state = state;
-    this.metrics = [...this.#metrics(critic), ...(tuning?.metrics ?? [])];
+    const perState = { first: 0, count: batchSize, stride: 1, memberStride: batchSize, factor: 1 };
+    this.metrics = [
+      ...criticMetrics(critic, this.temperature, options),
+      { name: 'losses/bandwidth', tensor: actor.bandwidth, ...perState },
+      ...(tuning?.metrics ?? []),
+    ];
   }
 
   /** The sampling network: what is learned besides Q. */
@@ -116,11 +88,42 @@ export class SoftQLearning implements Algorithm {
     return this.samplingNetwork;
   }
 
+  /** Both gradients in a dispatch for each level of their dependence. */
+  #fused() {
+    const parts = fusedGradients(this.#gpu, this.#context, this.#options, this);
+    return { ...parts, begin: [] };
+  }
+
+  /** Both gradients a layer and a term at a time: slower, for every choice of options, and the easier one to read. */
+  #layered() {
+    const { replay, members, seeds, clock } = this.#context;
+    const { batchSize, fixedParticles, updatedParticles } = this.#options;
+    const batch = replay.batch(batchSize);
+    const perState = (label: string) => this.#gpu.tensor(label, [members, batchSize]);
+    const svgd = new Svgd(this.#gpu, {
+      members,
+      states: batchSize,
+      fixedParticles,
+      updatedParticles,
+      actionSize: this.#context.actionSize,
+      kind: this.#options.stein,
+      bandwidth: this.#options.bandwidth,
+      bandwidthFloor: this.#options.bandwidthFloor,
+      repulsion: this.#options.repulsion,
+    });
+    return {
+      critic: this.#criticGradient(batch, perState('softValue'), perState('tdTarget')),
+      actor: this.#actorGradient(batch, svgd),
+      together: undefined,
+      begin: [replay.sample(batch, seeds, clock)],
+    };
+  }
+
   /** Eq. 10-11: regress Q(s, a) on r + gamma * soft value of s' under the target network. */
-  #criticGradient(value: Tensor, tdTarget: Tensor) {
-    const { softQ, batch, temperature } = this;
-    const { discount, rewardScale } = this.#options;
-    const proposal = this.#proposal(); //                                       a_k ~ q(.|s'), (B Kv, S + A) and log q
+  #criticGradient(batch: Batch, value: Tensor, tdTarget: Tensor) {
+    const { softQ, temperature } = this;
+    const { discount, rewardScale, batchSize } = this.#options;
+    const proposal = this.#proposal(batch); //                                       a_k ~ q(.|s'), (B Kv, S + A) and log q
     const prediction = softQ.prediction(batch); //                              Q(s, a), (B, 1)
     const gradient = prediction.parameterGradient(); //                         dJ_Q / dtheta
     const loss = softQ.lossTensor(batch); //                                    (n B) of n critics
@@ -129,12 +132,17 @@ export class SoftQLearning implements Algorithm {
       softQ.tdTarget(batch, proposal, { discount, rewardScale, temperature }, { value, tdTarget }), // V, y: (B)
       softQ.regress(prediction, tdTarget, loss, gradient), //                   J_Q = mean 1/2 (Q - y)^2
     ]);
-    return { program: steps, gradient, value, tdTarget, loss, prediction };
+    const series = criticSeries(
+      { loss, value, prediction: prediction.output },
+      this.#context.members,
+      batchSize,
+    );
+    return { program: steps, gradient, ...series };
   }
 
   /** Eq. 13-14: particles, dQ/da at the fixed ones, the Stein direction of the others, and back through the network. */
-  #actorGradient() {
-    const { softQ, samplingNetwork, svgd, batch, temperature } = this;
+  #actorGradient(batch: Batch, svgd: Svgd) {
+    const { softQ, samplingNetwork, temperature } = this;
     const { fixedParticles, updatedParticles, rewardScale, batchSize } = this.#options;
     const { observationSize, actionSize } = this.#context;
     const states = batchSize;
@@ -174,7 +182,7 @@ export class SoftQLearning implements Algorithm {
       }),
       draw.pass.backward({ outputGrad, parameterGrad: gradient, ...rows }),
     ]);
-    return { program: steps, gradient, preTanh: draw.preTanh };
+    return { program: steps, gradient, preTanh: draw.preTanh, bandwidth: svgd.bandwidth };
   }
 
   /** Automatic temperature: the entropy of the particles that both updates have just seen, and a step of log alpha. */
@@ -190,7 +198,7 @@ export class SoftQLearning implements Algorithm {
     };
   }
 
-  #proposal(): Proposal {
+  #proposal(batch: Batch): Proposal {
     const { observationSize, actionSize, members, seeds, clock } = this.#context;
     const { batchSize, valueParticles, proposal, mixtureSpread } = this.#options;
     return new Proposal(this.#gpu, {
@@ -200,22 +208,12 @@ export class SoftQLearning implements Algorithm {
       particles: valueParticles,
       observationSize,
       actionSize,
-      nextObservation: this.batch.nextObservation,
+      nextObservation: batch.nextObservation,
       clock,
       seeds,
       policy: this.samplingNetwork,
       mixtureSpread,
     });
-  }
-
-  #metrics(critic: { value: Tensor; loss: Tensor; prediction: { output: Tensor } }): Metric[] {
-    const { batchSize } = this.#options;
-    const prediction = critic.prediction.output;
-    const perState = { first: 0, count: batchSize, stride: 1, memberStride: batchSize, factor: 1 };
-    return [
-      ...criticMetrics({ ...critic, prediction }, this.temperature, this.#options),
-      { name: 'losses/bandwidth', tensor: this.svgd.bandwidth, ...perState },
-    ];
   }
 
   async initialise(seeds: readonly number[]): Promise<void> {

@@ -21,6 +21,12 @@ export interface MemoryUse {
   readonly tensors: readonly { readonly label: string; readonly bytes: number }[];
 }
 
+/**
+ * How networks are computed: `layered` a dispatch for each layer and gradient, the lanes of a subgroup sharing loads where
+ * that helps; `fused` whole networks in a dispatch, for GPUs, which pay for every dispatch that waits for another.
+ */
+export type KernelFamily = 'layered' | 'fused';
+
 /** Software adapters have 4 to 16 lanes, hardware 32 or more; dense kernels have workgroups of 16. */
 const MOST_SHARING_LANES = 16;
 
@@ -33,16 +39,25 @@ export class Gpu {
   readonly adapter: GPUAdapter;
   /** Submits so far: tests hold the loop to its promise with it. */
   submits = 0;
+  readonly kernelFamily: KernelFamily;
   readonly #instance: GPU;
   readonly #kernels = new Map<string, Kernel>();
   #tensors: Tensor[] = [];
   #compiling: Promise<void>[] = [];
   #failure: Error | undefined;
 
-  private constructor(instance: GPU, adapter: GPUAdapter, device: GPUDevice) {
+  private constructor(
+    instance: GPU,
+    adapter: GPUAdapter,
+    device: GPUDevice,
+    family: KernelFamily | undefined,
+  ) {
     this.#instance = instance;
     this.adapter = adapter;
     this.device = device;
+    // An adapter that shares loads between lanes is a processor: dispatches cost it little, barriers much.
+    const isProcessor = adapter.info.isFallbackAdapter || this.subgroupLanes > 1;
+    this.kernelFamily = family ?? (isProcessor ? 'layered' : 'fused');
     device.addEventListener('uncapturederror', ({ error }) => {
       this.#failure ??=
         error instanceof GPUOutOfMemoryError
@@ -59,9 +74,9 @@ export class Gpu {
 
   /**
    * Opens a device on `adapter`. Buffers may be as large as the adapter allows; all other limits stay at the portable
-   * defaults. Timestamps and subgroups are asked for where offered.
+   * defaults. Timestamps and subgroups are asked for where offered. `family` overrides how networks are computed.
    */
-  static async create(instance: GPU, adapter: GPUAdapter): Promise<Gpu> {
+  static async create(instance: GPU, adapter: GPUAdapter, family?: KernelFamily): Promise<Gpu> {
     const optional: GPUFeatureName[] = ['timestamp-query', 'subgroups'];
     const device = await adapter.requestDevice({
       requiredFeatures: optional.filter((feature) => adapter.features.has(feature)),
@@ -70,7 +85,7 @@ export class Gpu {
         maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize,
       },
     });
-    return new Gpu(instance, adapter, device);
+    return new Gpu(instance, adapter, device, family);
   }
 
   /** The WebGPU entry object; held here because Dawn ends the process when it is collected. */
@@ -83,9 +98,14 @@ export class Gpu {
    * and have a few lanes at a fixed number. 1 elsewhere: hardware serves lanes that load the same address at once.
    */
   get subgroupLanes(): number {
+    return this.fixedLanes <= MOST_SHARING_LANES ? this.fixedLanes : 1;
+  }
+
+  /** Lanes of every subgroup, where their number is fixed and kernels may know of them; 1 elsewhere. */
+  get fixedLanes(): number {
     const { subgroupMinSize, subgroupMaxSize } = this.adapter.info;
     const fixed = this.device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;
-    return fixed && subgroupMaxSize <= MOST_SHARING_LANES ? subgroupMaxSize : 1;
+    return fixed ? subgroupMaxSize : 1;
   }
 
   /**

@@ -9,6 +9,8 @@ export interface BindOptions {
   readonly threads: readonly [number, number?, number?];
   /** Values of `struct Params`, by field name. */
   readonly params?: Readonly<Record<string, number>>;
+  /** Values of other uniform structs that no tensor is given for, by binding and field name. */
+  readonly uniforms?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly label?: string;
   /** See `Dispatch`. */
   readonly flops?: number;
@@ -77,14 +79,17 @@ export class Kernel {
   }
 
   /**
-   * Binds tensors to the shader's bindings by name. All bindings but `params` must be given. Whole buffers are bound:
+   * Binds tensors to the shader's bindings by name. All bindings but `params` and `uniforms` must be given. Whole buffers are bound:
    * a view's first element reaches the shader as the Params field `<binding>_offset`.
    * @throws Error naming missing and unknown bindings, or a view that the shader takes no offset for; UsageError when a
    * dimension needs more than 65,535 workgroups.
    */
   bind(tensors: Readonly<Record<string, Tensor>>, options: BindOptions): Dispatch {
     const { shader } = this;
-    const names = shader.bindings.map((binding) => binding.name).filter((name) => name !== 'params');
+    const { uniforms = {} } = options;
+    const names = shader.bindings
+      .map((binding) => binding.name)
+      .filter((name) => name !== 'params' && uniforms[name] === undefined);
     const missing = names.filter((name) => tensors[name] === undefined);
     const unknown = Object.keys(tensors).filter((name) => !names.includes(name));
     if (missing.length + unknown.length > 0) {
@@ -115,28 +120,31 @@ export class Kernel {
       else if (tensor.offset !== 0)
         throw new Error(`${shader.name} takes no view as '${name}' (${tensor.label}).`);
     }
-    const entries = shader.bindings.map(({ index, name }) => ({
-      binding: index,
-      resource: { buffer: name === 'params' ? this.#paramsBuffer(params, label) : tensors[name]!.buffer },
-    }));
+    const valuesOf: Readonly<Record<string, Readonly<Record<string, number>>>> = { ...uniforms, params };
+    const entries = shader.bindings.map(({ index, name }) => {
+      const values = valuesOf[name];
+      const buffer = values ? this.#uniformBuffer(name, values, label) : tensors[name]!.buffer;
+      return { binding: index, resource: { buffer } };
+    });
     return {
       label,
       kernel: this,
       bindGroup: this.#device.createBindGroup({ label, layout: this.#layout, entries }),
       bound: shader.bindings
-        .filter(({ name }) => name !== 'params')
+        .filter(({ name }) => names.includes(name))
         .map(({ name, kind }) => ({ tensor: tensors[name]!, written: kind === 'storage' })),
       workgroups,
       ...(options.flops !== undefined && { flops: options.flops }),
     };
   }
 
-  #paramsBuffer(values: Readonly<Record<string, number>>, label: string): GPUBuffer {
-    const { params, name } = this.shader;
-    if (!params) throw new Error(`${name} has a binding 'params' but no struct Params.`);
-    const bytes = packStruct(params, values, `${name} params`);
+  #uniformBuffer(binding: string, values: Readonly<Record<string, number>>, label: string): GPUBuffer {
+    const { params, uniforms, name } = this.shader;
+    const struct = binding === 'params' ? params : uniforms.get(binding);
+    if (!struct) throw new Error(`${name} has a binding '${binding}' but no struct for it.`);
+    const bytes = packStruct(struct, values, `${name} ${binding}`);
     const buffer = this.#device.createBuffer({
-      label: `${label}.params`,
+      label: `${label}.${binding}`,
       size: bytes.byteLength,
       usage: GPUBufferUsage.UNIFORM,
       mappedAtCreation: true,

@@ -45,6 +45,8 @@ export interface Shader {
   readonly overrides: readonly string[];
   /** `struct Params`, if the shader has one. */
   readonly params: Struct | undefined;
+  /** Structs of the uniform bindings besides `params`, by binding name: those of one's own, and the clock's. */
+  readonly uniforms: ReadonlyMap<string, Struct>;
   readonly workgroupSize: readonly [number, number, number];
 }
 
@@ -205,7 +207,12 @@ function reflect(code: string, constants: Record<string, number>, file: string) 
   if (!size?.every(Number.isInteger)) throw new Error(`shaders/${file} has no literal @workgroup_size.`);
   const [x = 1, y = 1, z = 1] = size;
   const workgroupSize: [number, number, number] = [x, y, z];
-  return { bindings, overrides, params: structOf(code, 'Params'), workgroupSize };
+  const uniforms = new Map(
+    bindings
+      .filter(({ name, kind, type }) => kind === 'uniform' && name !== 'params' && /^\w+$/.test(type))
+      .map(({ name, type }) => [name, structOf(code, type)!]),
+  );
+  return { bindings, overrides, params: structOf(code, 'Params'), uniforms, workgroupSize };
 }
 
 /**

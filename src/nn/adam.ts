@@ -5,6 +5,7 @@ import type { Clock } from '../gpu/clock.ts';
 import type { Faults } from '../gpu/faults.ts';
 import type { ParameterGradient } from './mlp.ts';
 import type { Parameters } from './parameters.ts';
+import type { TargetNetwork } from './target-network.ts';
 
 /** A learning rate that falls linearly from its initial value to `finalShare` of it, and stays there. */
 export interface LearningRateDecay {
@@ -22,6 +23,8 @@ export interface AdamOptions {
   readonly counts: 'updates' | 'policyUpdates';
   /** A step size that falls; constant if left out. */
   readonly decay?: LearningRateDecay;
+  /** A network that follows this one: moved in the same dispatch, by the parameters as they are after the step. */
+  readonly target?: TargetNetwork;
   readonly beta1?: number;
   readonly beta2?: number;
   readonly epsilon?: number;
@@ -42,12 +45,14 @@ export class Adam {
     faults: Faults,
     options: AdamOptions,
   ) {
-    const { learningRate, counts, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
+    const { learningRate, counts, target, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = options;
     const { finalShare, updates } = options.decay ?? { finalShare: 1, updates: 1 };
     const { name, size, members } = parameters;
     this.mean = parameters.sibling(`${name}.mean`);
     this.square = parameters.sibling(`${name}.square`);
-    this.step = gpu.kernel('nn/adam.wgsl').bind(
+    const { tau, interval } = target?.follows ?? { tau: 0, interval: 1 };
+    const follow = { file: target ? 'nn/polyak.wgsl' : 'nn/no_target.wgsl' };
+    this.step = gpu.kernel('nn/adam.wgsl', { slots: { follow } }).bind(
       {
         clock: clock.tensor,
         gradient: gradient.tensor,
@@ -56,6 +61,7 @@ export class Adam {
         mean: this.mean,
         square: this.square,
         fault: faults.tensor,
+        ...(target && { averaged: target.mlp.parameters.tensor }),
       },
       {
         threads: [size, members],
@@ -71,6 +77,8 @@ export class Adam {
           decay: 1 - finalShare,
           duration: updates,
           fault_index: faults.indexOf(name),
+          interval,
+          tau,
         },
         label: `${name}.adam`,
       },

@@ -1,6 +1,4 @@
-import type { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import type { Dispatch } from '../gpu/program.ts';
 import { Mlp } from './mlp.ts';
 import { Parameters } from './parameters.ts';
 
@@ -10,28 +8,21 @@ export interface TargetUpdate {
   readonly interval: number;
 }
 
-/** A delayed copy of a network (the theta-bar of Algorithm 1). */
+/** A delayed copy of a network (the theta-bar of Algorithm 1). The optimiser of the network moves it along. */
 export class TargetNetwork {
   readonly mlp: Mlp;
-  /** One dispatch; does nothing in updates that are not the interval's. */
-  readonly update: Dispatch;
+  readonly follows: TargetUpdate;
   readonly #gpu: Gpu;
   readonly #online: Mlp;
 
-  constructor(gpu: Gpu, online: Mlp, clock: Clock, { tau, interval }: TargetUpdate) {
+  constructor(gpu: Gpu, online: Mlp, follows: TargetUpdate) {
     this.#gpu = gpu;
     this.#online = online;
+    this.follows = follows;
     const { name, layers, members } = online.parameters;
     const sizes = [layers[0]!.inputSize, ...layers.map((layer) => layer.outputSize)];
     const parameters = new Parameters(gpu, `${name}-target`, sizes, members);
     this.mlp = new Mlp(gpu, parameters.name, online.spec, members, parameters);
-    const size = members * parameters.size;
-    this.update = gpu
-      .kernel('nn/target_update.wgsl')
-      .bind(
-        { clock: clock.tensor, online: online.parameters.tensor, averaged: parameters.tensor },
-        { threads: [size], params: { size, interval, tau }, label: `${parameters.name}.update` },
-      );
   }
 
   /** Makes the target equal to the network it follows, outside the loop. */

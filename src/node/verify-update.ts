@@ -361,7 +361,15 @@ function readNoise({ file, states, latentSize }: Update) {
 async function verifyOptimisers({ gpu, file, comparison, softQ, clock, faults }: Update): Promise<void> {
   const { parameters } = softQ.mlp;
   const count = parameterCount(parameters);
-  await gpu.run(program('polyak', [softQ.target.update]));
+  // A step of size zero moves the target alone.
+  const still = { tensor: gpu.tensor('vectors.still', [parameters.size]), splits: 1 };
+  const { target } = softQ;
+  const follow = new Adam(gpu, parameters, still, clock, faults, {
+    learningRate: [0],
+    counts: 'updates',
+    target,
+  });
+  await gpu.run(program('polyak', [follow.step]));
   const averaged = unpackFlat(parameters, await gpu.read(softQ.target.mlp.parameters.tensor));
   comparison.numbers(['polyak', 'target_after'], averaged, [count]);
 

@@ -40,16 +40,23 @@ export class BehaviourPolicy {
     const shape = [members, environments, policy.spec.actionSize];
     this.action = gpu.tensor('action', shape);
     this.noise = options.noiseSigma > 0 ? gpu.tensor('explorationNoise', shape) : undefined;
-    const draw = policy.draw('act', { observation, states: environments, particles: 1, use: 'act' });
-    const actWith = (randomEnvironments: number) =>
-      act(gpu, { preTanh: draw.preTanh, action: this.action, randomEnvironments }, context);
     const random = randomEnvironmentsOf(environments, options.randomShare);
+    const { action } = this;
+    const fused = policy.act?.({ observation, action, randomEnvironments: random });
     this.policy = program('act.policy', [
-      draw.program,
-      actWith(random),
+      ...(fused ? [fused] : this.#drawn(gpu, policy, context, random)),
       ...this.#ornsteinUhlenbeck(gpu, context, random, options),
     ]);
-    this.random = program('act.random', [actWith(environments)]);
+    // All of them are random: the particles are not looked at.
+    const unused = gpu.tensor('act.unused', [padded(policy.spec.actionSize)]);
+    const everywhere = { preTanh: unused, action, randomEnvironments: environments };
+    this.random = program('act.random', [act(gpu, everywhere, context)]);
+  }
+
+  #drawn(gpu: Gpu, policy: Policy, context: ActingContext, randomEnvironments: number): Program[] {
+    const { environments: states, observation } = context;
+    const { preTanh, program: draw } = policy.draw('act', { observation, states, particles: 1, use: 'act' });
+    return [draw, act(gpu, { preTanh, action: this.action, randomEnvironments }, context)];
   }
 
   #ornsteinUhlenbeck(

@@ -47,6 +47,18 @@ export interface Policy {
    * the iteration, that of the others with the update.
    */
   draw(label: string, options: DrawOptions, source?: NoiseSource): Draw;
+  /** Acting in one dispatch, where the policy has such a kernel on this device: `act` of a draw with one particle. */
+  act?(options: ActOptions): Dispatch | null;
+}
+
+/** Environments to act in. */
+export interface ActOptions {
+  /** (R, E, S) */
+  readonly observation: Tensor;
+  /** Gets a = tanh u, (R, E, A). */
+  readonly action: Tensor;
+  /** The first so many get uniform actions instead. */
+  readonly randomEnvironments: number;
 }
 
 /** The Params fields that say which stream of noise a draw takes, and by which counter it changes. */

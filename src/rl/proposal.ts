@@ -37,7 +37,7 @@ export interface ProposalOptions {
   readonly mixtureSpread: number;
 }
 
-const KINDS = constantsOf(shaderSource('rl/propose_uniform.wgsl'));
+const KINDS = constantsOf(shaderSource('rl/box_proposal.wgsl'));
 
 /** Kv actions per next state with their log densities, written as rows [s', a] for the target network. */
 export class Proposal implements NextActions {

@@ -123,7 +123,7 @@ export class LangevinPolicy implements Policy {
   }
 }
 
-const PROPOSALS = constantsOf(shaderSource('rl/propose_uniform.wgsl'));
+const PROPOSALS = constantsOf(shaderSource('rl/box_proposal.wgsl'));
 
 /**
  * Draws from exp(Q / alpha) by importance resampling (Rubin 1987), without any learned sampler: for each draw C candidates on

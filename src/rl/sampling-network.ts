@@ -1,9 +1,17 @@
 import type { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { program } from '../gpu/program.ts';
+import { program, type Dispatch } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { FusedPass } from '../nn/fused-pass.ts';
 import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
-import { drawNoise, type Draw, type DrawOptions, type NoiseSource, type Policy } from './policy.ts';
+import {
+  drawNoise,
+  type ActOptions,
+  type Draw,
+  type DrawOptions,
+  type NoiseSource,
+  type Policy,
+} from './policy.ts';
 
 /** Widths of the sampling network. */
 export interface SamplingNetworkSpec {
@@ -50,5 +58,21 @@ export class SamplingNetwork implements Policy {
       source,
     );
     return { pass, preTanh: pass.output, program: program(label, [input, pass.forward()]) };
+  }
+
+  act({ observation, action, randomEnvironments }: ActOptions): Dispatch | null {
+    if (this.#gpu.kernelFamily === 'layered') return null;
+    const { observationSize, actionSize, latentSize } = this.spec;
+    const { clock, seeds } = this.source;
+    return new FusedPass(this.#gpu, 'act', this.mlp, action.shape[1]!).forward({
+      module: { file: 'rl/fused/act.wgsl' },
+      tensors: { clock: clock.tensor, seeds, observation, action },
+      params: {
+        random_environments: randomEnvironments,
+        observation_size: observationSize,
+        action_size: actionSize,
+        latent_size: latentSize,
+      },
+    });
   }
 }

@@ -97,7 +97,7 @@ export class SoftQFunction {
     this.#critics = critics;
     const sizes = { inputSize: observationSize + actionSize, hidden, outputSize: 1, activation };
     this.mlp = new Mlp(gpu, 'q', sizes, members * critics);
-    this.target = new TargetNetwork(gpu, this.mlp, clock, targetUpdate);
+    this.target = new TargetNetwork(gpu, this.mlp, targetUpdate);
   }
 
   /** Draws each member's critics, all different, from its seed; the target network begins equal. */

@@ -62,7 +62,7 @@ export interface SvgdInputs {
   readonly scale: number;
 }
 
-const DIRECTIONS = constantsOf(shaderSource('svgd/stein_direction.wgsl'));
+const DIRECTIONS = constantsOf(shaderSource('svgd/stein_terms.wgsl'));
 
 /** From this many pairs on, a workgroup looks for a state's median together; the result is the same. */
 const MOST_PAIRS_OF_ONE_INVOCATION = 1024;

@@ -61,10 +61,10 @@ describe('Ddpg', () => {
       const { update, behaviour } = ddpg(options, seeds).learner;
       return [update.critic, update.both, behaviour.policy].map(({ dispatches }) => dispatches.length);
     };
-    // Critic: sample, rows and 3, squash, 3 + 1 for the target, 3 + 1 + 5 for the regression, Adam, two targets.
+    // Critic: sample, rows and 3, squash, 3 + 1 for the target, 3 + 1 + 5 for the regression, Adam and target.
     // Actor: rows and 3, squash, 3 + 3 for dQ/da, 1 for the gradient, 5 back, Adam. Acting: rows and 3, act; the noise.
-    expect(counts()).toEqual([22, 40, 5]);
-    expect(counts({}, [1])).toEqual([22, 40, 5]);
-    expect(counts({ finalTemperature: 1, noiseSigma: 0.2 })).toEqual([23, 41, 6]);
+    expect(counts()).toEqual([20, 38, 5]);
+    expect(counts({}, [1])).toEqual([20, 38, 5]);
+    expect(counts({ finalTemperature: 1, noiseSigma: 0.2 })).toEqual([21, 39, 6]);
   });
 });

@@ -64,7 +64,13 @@ describe('linkShader', () => {
       text: `const DIMENSIONS = 1u;
 fn log_density_gradient(x: array<f32, DIMENSIONS>) -> array<f32, DIMENSIONS> { return x; }`,
     };
-    const slots: Record<string, SlotFiller> = { env: ENV, sink: { file: 'replay/sink.wgsl' }, energy };
+    const slots: Record<string, SlotFiller> = {
+      env: ENV,
+      sink: { file: 'replay/sink.wgsl' },
+      energy,
+      follow: { file: 'nn/polyak.wgsl' },
+      role: { file: 'rl/fused/critic.wgsl' },
+    };
     for (const file of kernels) {
       const open = [...shaderSource(file).matchAll(/#slot (\w+)/g)].map(([, slot]) => slot!);
       const shader = linkShader(file, {
@@ -255,25 +261,22 @@ struct Params { // a comment: with a colon
 describe('kernels', () => {
   test('refuse bindings, constants, views and sizes that do not fit, by name', () => {
     const gpu = gpuOf();
-    const kernel = gpu.kernel('nn/target_update.wgsl');
-    const clock = gpu.tensor('clock', [8], { type: 'u32', uniform: true });
-    const [online, averaged] = [gpu.tensor('online', [8]), gpu.tensor('averaged', [8])];
-    const params = { size: 4, interval: 1, tau: 1 };
+    const kernel = gpu.kernel('nn/repeat_members.wgsl');
+    const [source, copies] = [gpu.tensor('source', [8]), gpu.tensor('copies', [8])];
+    const params = { length: 4, count: 1 };
     const bind = (
       tensors: Parameters<Kernel['bind']>[0],
       threads = 4,
       given: Record<string, number> = params,
     ) => kernel.bind(tensors, { threads: [threads], params: given });
-    expect(() => bind({ clock, online, avraged: averaged })).toThrow('missing [averaged], unknown [avraged]');
-    expect(() => bind({ clock, online, averaged }, 0)).toThrow(/has nothing to do: 0 x 1 x 1 workgroups/);
-    expect(() => bind({ clock, online, averaged }, 64 * 65536)).toThrow(/65536 x 1 x 1 workgroups/);
-    expect(() => bind({ clock, online: view(online, 'part', 4, [4]), averaged })).toThrow(
-      /takes no view as 'online'/,
-    );
-    expect(() => bind({ clock, online, averaged }, 4, { size: 4 })).toThrow('missing [interval, tau]');
+    expect(() => bind({ source, coppies: copies })).toThrow('missing [copies], unknown [coppies]');
+    expect(() => bind({ source, copies }, 0)).toThrow(/has nothing to do: 0 x 1 x 1 workgroups/);
+    expect(() => bind({ source, copies }, 64 * 65536)).toThrow(/65536 x 1 x 1 workgroups/);
+    expect(() => bind({ source: view(source, 'part', 4, [4]), copies })).toThrow(/takes no view as 'source'/);
+    expect(() => bind({ source, copies }, 4, { length: 4 })).toThrow('missing [count]');
     expect(() => gpu.kernel('svgd/stein_direction.wgsl')).toThrow('missing [DIRECTION]');
-    expect(() => view(online, 'part', 5, [4])).toThrow(/leaves tensor 'online' of 8/);
-    expect(bind({ clock, online, averaged }, 65).workgroups).toEqual([2, 1, 1]);
+    expect(() => view(source, 'part', 5, [4])).toThrow(/leaves tensor 'source' of 8/);
+    expect(bind({ source, copies }, 65).workgroups).toEqual([2, 1, 1]);
   });
 
   test('are compiled once for each variant', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Clock } from '../../src/gpu/clock.ts';
+import { Faults } from '../../src/gpu/faults.ts';
 import { program } from '../../src/gpu/program.ts';
+import { Adam } from '../../src/nn/adam.ts';
 import { Mlp } from '../../src/nn/mlp.ts';
 import { TargetNetwork, type TargetUpdate } from '../../src/nn/target-network.ts';
 import { polyak } from '../oracles/mlp.ts';
@@ -14,12 +16,20 @@ function targetOf(settings: TargetUpdate, members = 2) {
   const gpu = gpuOf();
   const online = new Mlp(gpu, 'q', { inputSize: 3, hidden: [7], outputSize: 1, activation: 'relu' }, members);
   const clock = new Clock(gpu);
-  const target = new TargetNetwork(gpu, online, clock, settings);
+  const target = new TargetNetwork(gpu, online, settings);
+  // A step of size zero: the target moves alone.
+  const { parameters } = online;
+  const gradient = { tensor: gpu.tensor('gradient', [members, 1, parameters.size]), splits: 1 };
+  const adam = new Adam(gpu, parameters, gradient, clock, new Faults(gpu, ['q']), {
+    learningRate: new Array<number>(members).fill(0),
+    counts: 'updates',
+    target,
+  });
   randomiseParameters(gpu, online, 1);
   randomiseParameters(gpu, target.mlp, 2);
-  const step = program('step', [target.update, clock.tick({ updates: 1 })]);
+  const step = program('step', [adam.step, clock.tick({ updates: 1 })]);
   const read = () => gpu.read(target.mlp.parameters.tensor);
-  return { gpu, online, clock, target, step, read };
+  return { gpu, online, clock, target, follow: adam.step, step, read };
 }
 
 describe('TargetNetwork', () => {
@@ -52,13 +62,13 @@ describe('TargetNetwork', () => {
   );
 
   test('counts the critic’s updates, not the policy’s or the iterations', async () => {
-    const { gpu, target, clock, read } = targetOf({ tau: 1, interval: 5 });
+    const { gpu, follow, clock, read } = targetOf({ tau: 1, interval: 5 });
     const before = await read();
     clock.write({ updates: 7, policyUpdates: 4, iteration: 4 });
-    await gpu.run(program('update', [target.update]));
+    await gpu.run(program('update', [follow]));
     expect(await read()).toEqual(before);
     clock.write({ updates: 9, policyUpdates: 1, iteration: 1 });
-    await gpu.run(program('update', [target.update]));
+    await gpu.run(program('update', [follow]));
     expect(await read()).not.toEqual(before);
   });
 

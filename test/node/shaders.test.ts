@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { environmentNames } from '../../src/envs/environment.ts';
 import { TabularMdp } from '../../src/exact/tabular.ts';
 import { MultigoalOptimum } from '../../src/exact/multigoal-optimum.ts';
-import { Gpu } from '../../src/gpu/gpu.ts';
+import { Gpu, type KernelFamily } from '../../src/gpu/gpu.ts';
 import { constantsOf, shaderFiles, shaderSource } from '../../src/gpu/shader.ts';
 import { checkKernels } from '../../src/node/doctor.ts';
 import { CONFIG_ENTRIES, resolveConfig } from '../../src/train/config.ts';
@@ -279,6 +279,7 @@ const pinned: GPU[] = ((globalThis as { nullInstances?: GPU[] }).nullInstances ?
 /** A device of Dawn's null backend, which compiles and validates everything and computes nothing. */
 async function openNull(
   lanes: number | undefined,
+  family?: KernelFamily,
 ): Promise<{ gpu: Gpu; compiled: () => Promise<Compiled[]> }> {
   Object.assign(globalThis, globals);
   const instance = create(['backend=null']);
@@ -309,7 +310,7 @@ async function openNull(
       return device;
     },
   } as unknown as GPUAdapter;
-  const gpu = await Gpu.create(instance, adapter);
+  const gpu = await Gpu.create(instance, adapter, family);
   const compiled = () =>
     Promise.all(
       modules.map(async ({ file, code, info }) => {
@@ -416,6 +417,13 @@ describe.each(LANES)('on a device %s, every shader in use', (_, lanes) => {
     gpu.check();
     all = await compiled();
     gpu.dispose();
+    // The kernels that this device would not choose by itself.
+    const other = await openNull(lanes, gpu.kernelFamily === 'fused' ? 'layered' : 'fused');
+    const free = other.gpu.scope();
+    await Trainer.create(other.gpu, configurations()[0]!);
+    free();
+    all.push(...(await other.compiled()));
+    other.gpu.dispose();
   });
 
   test('compiles without a message', () => {

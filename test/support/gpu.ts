@@ -1,17 +1,17 @@
 import { afterAll, beforeAll } from 'vitest';
 import { requestTestAdapter } from '#test-gpu';
-import { Gpu } from '../../src/gpu/gpu.ts';
+import { Gpu, type KernelFamily } from '../../src/gpu/gpu.ts';
 import { padded, type Tensor } from '../../src/gpu/tensor.ts';
 
 /**
  * One device for a test file, opened before its tests and closed after them; a GPU error during the tests fails the
- * file. Returns a function because the device does not exist before the tests begin.
+ * file. `family` overrides how networks are computed. Returns a function because the device does not exist before the tests begin.
  */
-export function useGpu(): () => Gpu {
+export function useGpu(family?: KernelFamily): () => Gpu {
   let gpu: Gpu | undefined;
   beforeAll(async () => {
     const { gpu: instance, adapter } = await requestTestAdapter();
-    gpu = await Gpu.create(instance, adapter);
+    gpu = await Gpu.create(instance, adapter, family);
   });
   afterAll(() => {
     gpu?.check();

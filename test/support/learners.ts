@@ -1,7 +1,7 @@
 import { expect, vi } from 'vitest';
 import type { Algorithm, LearnerContext, LearnerOptions } from '../../src/algorithms/algorithm.ts';
 import type { SacOptions } from '../../src/algorithms/sac.ts';
-import type { SoftQLearningOptions } from '../../src/algorithms/soft-q-learning.ts';
+import type { SoftQLearningOptions } from '../../src/algorithms/soft-q-options.ts';
 import { multigoal } from '../../src/envs/multigoal.ts';
 import { VectorEnv } from '../../src/envs/vector-env.ts';
 import { Clock } from '../../src/gpu/clock.ts';
@@ -9,7 +9,6 @@ import type { Gpu } from '../../src/gpu/gpu.ts';
 import { program } from '../../src/gpu/program.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import type { Mlp } from '../../src/nn/mlp.ts';
-import type { Batch } from '../../src/rl/replay-buffer.ts';
 import { recordSize, ReplayBuffer } from '../../src/rl/replay-buffer.ts';
 import type { OracleCritic } from '../oracles/critic.ts';
 import { adamStart, adamStep, mlpBackward, mlpForward, polyak, type OracleMlp } from '../oracles/mlp.ts';
@@ -168,11 +167,28 @@ export interface OracleNetworks {
   readonly actorTarget?: OracleMlp;
 }
 
+/** A minibatch in logical shapes: rows [s, a], (B, S + A), and (B) numbers each. */
+export interface Minibatch {
+  readonly x: number[][];
+  readonly reward: number[];
+  readonly terminated: number[];
+}
+
+async function sampledBatch(one: LearnerUnderTest<Algorithm>, member: number): Promise<Minibatch> {
+  const of = (name: string) => numbersOf(one, one.tensor(`batch.${name}`), member);
+  const [reward, terminated] = [await of('reward'), await of('terminated')];
+  return { x: await rowsOf(one, one.tensor('batch.stateAction'), member, 4), reward, terminated };
+}
+
 /** What `expectUpdates` looks at, and how a learner differs from the others, in float64. */
 export interface UpdateReference<L extends Algorithm> {
   readonly options: LearnerOptions;
   /** The network behind the policy. */
   readonly actor: (learner: L) => Mlp;
+  /** The minibatch that the GPU drew, if it is not in the tensors of a `Batch`. */
+  readonly minibatch?: (one: LearnerUnderTest<L>, member: number) => Promise<Minibatch>;
+  /** The critics' losses, (n B), if they are not in a tensor of their own. */
+  readonly losses?: (one: LearnerUnderTest<L>, member: number) => Promise<number[]>;
   /** V(s') of the minibatch, (B), from the actions that the GPU drew. */
   readonly nextValues: (
     one: LearnerUnderTest<L>,
@@ -208,7 +224,7 @@ export async function networksOf<L extends Algorithm>(
  * for every member: critic and actor gradient, loss, Adam's steps, target networks. Says whether the actor looked at
  * the critic from before or after its step.
  */
-export async function expectUpdates<L extends Algorithm & { readonly batch: Batch }>(
+export async function expectUpdates<L extends Algorithm>(
   one: LearnerUnderTest<L>,
   reference: UpdateReference<L>,
 ): Promise<void> {
@@ -231,7 +247,9 @@ export async function expectUpdates<L extends Algorithm & { readonly batch: Batc
     for (const [m, then] of before.entries()) {
       const now = after[m]!;
       const criticGrads: number[][] = [];
-      const losses = await numbersOf(one, one.tensor('criticLoss'), m);
+      const losses = reference.losses
+        ? await reference.losses(one, m)
+        : await numbersOf(one, one.tensor('criticLoss'), m);
       const critics = await criticReferences(one, reference, m, then);
       for (const [c, { gradient, loss }] of critics.entries()) {
         const id = m * critics.length + c;
@@ -279,23 +297,18 @@ export async function expectUpdates<L extends Algorithm & { readonly batch: Batc
 }
 
 /** J_Q = mean of 1/2 (Q(s, a) - r - gamma V(s'))^2 over the minibatch that the GPU drew, and its gradient, of each critic. */
-async function criticReferences<L extends Algorithm & { readonly batch: Batch }>(
+async function criticReferences<L extends Algorithm>(
   one: LearnerUnderTest<L>,
-  { options, nextValues }: UpdateReference<L>,
+  { options, nextValues, minibatch = sampledBatch }: UpdateReference<L>,
   member: number,
   networks: OracleNetworks,
 ) {
-  const { batch } = one.learner;
   const { discount, rewardScale } = options;
-  const [reward, terminated] = [
-    await numbersOf(one, batch.reward, member),
-    await numbersOf(one, batch.terminated, member),
-  ];
+  const { x, reward, terminated } = await minibatch(one, member);
   const values = await nextValues(one, member, networks);
   const y = values.map((nextValue, b) =>
     tdTarget({ reward: reward[b]!, terminated: terminated[b]!, nextValue, discount, rewardScale }),
   );
-  const x = await rowsOf(one, batch.stateAction, member, 4);
   return networks.critic.networks.map((network) => {
     const { loss, valueGrad } = criticLoss(mlpForward(network, x).flat(), y);
     const outputGrad = valueGrad.map((value) => [value]);

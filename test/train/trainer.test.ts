@@ -185,7 +185,7 @@ describe('Trainer', () => {
       name,
       dispatches.length,
     ]);
-    expect(Object.fromEntries(counts)).toEqual({ warmup: 3, critic: 20, both: 44 });
+    expect(Object.fromEntries(counts)).toEqual({ warmup: 3, critic: 19, both: 43 });
     await trainer.run({ until: 100 });
     const before = gpu.submits;
     await trainer.run();

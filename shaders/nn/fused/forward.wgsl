@@ -1,0 +1,17 @@
+// y = f(x) of the rows that the role prepares, through all layers, and what the role makes of them: one dispatch.
+// A workgroup has a block of rows; workgroup_id.z is the member.
+// #import nn/fused/forward_layers.wgsl
+// #slot role
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  member = workgroup.z;
+  let block = network.first_block + workgroup.x;
+  let own = own_rows(local);
+  let begin = min(block * BLOCK + own.x, network.rows);
+  let end = min(begin + own.y, network.rows);
+  for (var row = begin; row < end; row++) { prepare(row); }
+  exchange();
+  forward(block, local);
+  for (var row = begin; row < end; row++) { finish(row); }
+}

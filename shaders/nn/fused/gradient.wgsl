@@ -1,0 +1,21 @@
+// y = f(x) of the rows that the role prepares, dJ/dy as the role says, and back through all layers: one dispatch.
+// A workgroup has a block of rows; workgroup_id.z is the member.
+// #import nn/fused/forward_layers.wgsl
+// #import nn/fused/backward_layers.wgsl
+// #slot role
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
+  member = workgroup.z;
+  let block = network.first_block + workgroup.x;
+  let own = own_rows(local);
+  let begin = min(block * BLOCK + own.x, network.rows);
+  let end = min(begin + own.y, network.rows);
+  for (var row = begin; row < end; row++) { prepare(row); }
+  exchange();
+  forward(block, local);
+  for (var row = begin; row < end; row++) { differentiate(row); }
+  exchange();
+  backward(block, local);
+  for (var row = begin; row < end; row++) { finish(row); }
+}
