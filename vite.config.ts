@@ -98,7 +98,7 @@ function nodeTests() {
   };
 }
 
-/** The same GPU tests in a browser; those under test/node need files or processes. */
+/** The same GPU tests in a browser; those under test/node and test/bench need files, processes or peers. */
 function chromiumTests() {
   const chromium = chromiumFiles();
   const launchOptions = {
@@ -116,7 +116,7 @@ function chromiumTests() {
     test: {
       name: 'chromium',
       include: ['test/**/*.test.ts'],
-      exclude: ['test/node/**', 'test/page/**'],
+      exclude: ['test/bench/**', 'test/node/**', 'test/page/**'],
       globalSetup: ['test/support/chromium.ts'],
       fileParallelism: false,
       browser: {

@@ -22,7 +22,8 @@ import { LangevinPolicy, ResampledPolicy, type CriticDensity } from '../src/rl/r
 import { Svgd } from '../src/svgd/svgd.ts';
 import { Evaluator } from '../src/train/evaluator.ts';
 import { Trainer } from '../src/train/trainer.ts';
-import { median, repeatsOf, sample, type Rates } from './support/measure.ts';
+import { median, programWork, repeatsOf, sample, WALL } from './support/measure.ts';
+import { driverStopwatch } from './support/node-host.ts';
 
 /** Independent copies of every probe state, and draws at each: as many draws a state as SVGD has particles. */
 const COPIES = 16;
@@ -99,19 +100,23 @@ async function benchRun(gpu: Gpu, path: string): Promise<Result[]> {
     }
     const distances = drawn.map((points, i) => energyDistance(points, exact[i]!));
     const distance = distances.reduce((sum, one) => sum + one, 0) / distances.length;
-    const work = { program: draw.program, size: DRAWS };
-    measured.push({ name, distance, work, repeats: await repeatsOf(gpu, work), rates: [] as Rates[] });
+    const work = programWork(gpu, draw.program, DRAWS);
+    measured.push({ name, distance, work, repeats: await repeatsOf(work), rates: [] as number[][] });
   }
+  const driver = driverStopwatch();
+  const stopwatches = driver === null ? [WALL] : [WALL, driver];
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { work, repeats, rates } of measured) rates.push(await sample(gpu, work, repeats));
+    for (const { work, repeats, rates } of measured) {
+      rates.push(await sample(work, repeats, stopwatches));
+    }
   }
   release();
   return measured.map(({ name, distance, rates }) => ({
     run: folder.name,
     sampler: name,
     energyDistance: distance,
-    wall: median(rates.map(({ wall }) => wall)),
-    cpu: rates.some(({ cpu }) => cpu === undefined) ? null : median(rates.map(({ cpu }) => cpu!)),
+    wall: median(rates.map(([wall]) => wall!)),
+    cpu: driver === null ? null : median(rates.map(([, cpu]) => cpu!)),
   }));
 }
 

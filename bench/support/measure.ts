@@ -1,31 +1,28 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Program } from '../../src/gpu/program.ts';
 
-/** Work of known size that can be submitted any number of times. */
+/** Work of known size that can be done any number of times. */
 export interface Work {
-  readonly program: Program;
-  /** How much of what is counted one run of the program does: 10^9 floating-point operations, samples. */
+  /** Does it `times` times and resolves when all of it is done. */
+  run(times: number): Promise<void>;
+  /** How much of what is counted is done at a time: 10^9 floating-point operations, samples, updates. */
   readonly size: number;
 }
 
-/** Rates in units of the work's size a second. */
-export interface Rates {
-  /** By the clock on the wall: what a user waits for, and what other processes spoil. */
-  readonly wall: number;
-  /**
-   * By the CPU time of the driver's threads divided by the number of cores: what a software adapter would do on an idle
-   * machine. Undefined where the system does not tell the time of each thread.
-   */
-  readonly cpu: number | undefined;
+/** What the time of a sample is taken by. */
+export interface Stopwatch {
+  /** Ends the row's unit: `/s by wall`. */
+  readonly per: string;
+  /** Seconds so far, from any moment on. */
+  seconds(): number | Promise<number>;
 }
 
-/** A benchmark's result: ours beside its peer, measured in turns in one run. */
+/** A benchmark's result by one stopwatch: ours beside its peer, measured in turns in one run. */
 export interface Row {
   readonly name: string;
   readonly adapter: string;
   readonly runtime: string;
+  /** Medians over the pairs, in `unit`. */
   readonly ours: number;
   readonly peer: number;
   readonly unit: string;
@@ -35,65 +32,70 @@ export interface Row {
   readonly spread: number;
 }
 
+/** What a user waits for, and what other processes spoil. */
+export const WALL: Stopwatch = { per: '/s by wall', seconds: () => performance.now() / 1000 };
+
 /** Long against a scheduler tick, by which the CPU time of a running thread lags. */
 const SAMPLE_SECONDS = 0.2;
-const TASKS = '/proc/self/task';
+/** Pairs of a row, and fewer where they would take longer than so many seconds; the spread needs three. */
+const MOST_PAIRS = 9;
+const LEAST_PAIRS = 3;
+const ROW_SECONDS = 8;
 
-/**
- * CPU seconds that all threads of this process but the JavaScript one have used so far: a software adapter computes on
- * them. Undefined where there is no /proc.
- */
-export function driverSeconds(): number | undefined {
-  if (process.platform !== 'linux') return undefined;
-  let nanoseconds = 0;
-  for (const thread of readdirSync(TASKS)) {
-    if (Number(thread) === process.pid) continue;
-    try {
-      nanoseconds += Number(readFileSync(`${TASKS}/${thread}/schedstat`, 'utf8').split(' ')[0]);
-    } catch {
-      // The thread ended between the two calls.
-    }
-  }
-  return nanoseconds * 1e-9;
+/** A program as work: `times` runs of it in one submit. */
+export function programWork(gpu: Gpu, program: Program, size: number): Work {
+  const run = async (times: number) => {
+    await gpu.ready();
+    gpu.submit(Array.from({ length: times }, () => program));
+    await gpu.idle();
+  };
+  return { run, size };
 }
 
 /** How often `work` must run to fill a sample. Runs it, so that everything is compiled and warm afterwards. */
-export async function repeatsOf(gpu: Gpu, work: Work): Promise<number> {
-  await gpu.run(work.program);
-  await gpu.idle();
+export async function repeatsOf(work: Work): Promise<number> {
+  await work.run(1);
   for (let repeats = 1; ; repeats *= 2) {
-    const seconds = await wallSeconds(gpu, work, repeats);
+    const start = WALL.seconds() as number;
+    await work.run(repeats);
+    const seconds = (WALL.seconds() as number) - start;
     if (seconds > SAMPLE_SECONDS / 4) return Math.max(1, Math.ceil((repeats * SAMPLE_SECONDS) / seconds));
   }
 }
 
-/** One sample. */
-export async function sample(gpu: Gpu, work: Work, repeats: number): Promise<Rates> {
-  const before = driverSeconds();
-  const wall = await wallSeconds(gpu, work, repeats);
-  const after = driverSeconds();
-  const done = work.size * repeats;
-  const cpu =
-    before === undefined || after === undefined ? undefined : (after - before) / availableParallelism();
-  return { wall: done / wall, cpu: cpu === undefined ? undefined : done / cpu };
+/** One sample: rates in the work's size a second, by each stopwatch. */
+export async function sample(
+  work: Work,
+  repeats: number,
+  stopwatches: readonly Stopwatch[],
+): Promise<number[]> {
+  const read = () => Promise.all(stopwatches.map((one) => one.seconds()));
+  const before = await read();
+  await work.run(repeats);
+  const after = await read();
+  return after.map((seconds, i) => (work.size * repeats) / (seconds - before[i]!));
 }
 
-async function wallSeconds(gpu: Gpu, work: Work, repeats: number): Promise<number> {
+/** Measures two pieces of work in turns: for each stopwatch, the part of a row that follows from the pairs. */
+export async function measureInTurns(
+  ours: Work,
+  peer: Work,
+  stopwatches: readonly Stopwatch[],
+): Promise<Pick<Row, 'ours' | 'peer' | 'ratio' | 'spread'>[]> {
+  const repeats = [await repeatsOf(ours), await repeatsOf(peer)] as const;
   const start = performance.now();
-  gpu.submit(Array.from({ length: repeats }, () => work.program));
-  await gpu.idle();
-  return (performance.now() - start) / 1000;
+  const pairs: (readonly [number[], number[]])[] = [];
+  while (
+    pairs.length < LEAST_PAIRS ||
+    (pairs.length < MOST_PAIRS && performance.now() - start < 1000 * ROW_SECONDS)
+  ) {
+    pairs.push([await sample(ours, repeats[0], stopwatches), await sample(peer, repeats[1], stopwatches)]);
+  }
+  return stopwatches.map((_, i) => summarise(pairs.map(([a, b]) => [a[i]!, b[i]!] as const)));
 }
 
-/** The middle of the numbers; of an even count, the mean of the middle two. */
-export function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-/** The part of a row that follows from pairs of rates. */
-export function paired(
+/** Medians and spread of pairs of rates. */
+export function summarise(
   pairs: readonly (readonly [number, number])[],
 ): Pick<Row, 'ours' | 'peer' | 'ratio' | 'spread'> {
   const ratios = pairs.map(([ours, peer]) => ours / peer);
@@ -104,4 +106,11 @@ export function paired(
     ratio,
     spread: (Math.max(...ratios) - Math.min(...ratios)) / ratio,
   };
+}
+
+/** The middle of the numbers; of an even count, the mean of the middle two. */
+export function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -1,0 +1,60 @@
+/**
+ * Ours beside its peers, in turns, as one table of ratios.
+ * `npm run bench -- [--adapter auto|system|swiftshader] [--runtime node|chromium] [--only NAME...] [--json FILE]`
+ */
+import { Command, CommanderError, Option } from 'commander';
+import { UsageError } from '../src/gpu/errors.ts';
+import { parseAdapterChoice } from '../src/node/adapter.ts';
+import { writeResults } from '../src/node/results-file.ts';
+import { percent, table } from '../src/node/table.ts';
+import { BENCHMARKS, select } from './support/benchmarks.ts';
+import { Disagreement, runBenchmark } from './support/host.ts';
+import type { Row } from './support/measure.ts';
+import { nodeHost } from './support/node-host.ts';
+
+interface Flags {
+  readonly adapter?: string;
+  readonly only?: string[];
+  readonly json?: string;
+}
+
+/** Exit codes, as the `softq` command has them: 1 something is not right, 2 what was asked for cannot be done. */
+const EXIT = { notRight: 1, usage: 2 } as const;
+
+async function main(argv: readonly string[]): Promise<void> {
+  const command = new Command('npm run bench --')
+    .description('Ours beside its peers, measured in turns: a table of ratios.')
+    .addOption(new Option('--adapter <name>', 'auto, system or swiftshader (or SOFTQ_ADAPTER)'))
+    .option('--only <names...>', `some of them, or groups: ${BENCHMARKS.map(({ name }) => name).join(', ')}`)
+    .option('--json <file>', 'also write the rows as JSON')
+    .exitOverride();
+  const { adapter, only, json } = command.parse(argv).opts<Flags>();
+  const chosen = select(only);
+  const host = await nodeHost(parseAdapterChoice(adapter));
+  console.log(`${host.adapter}, ${host.runtime}`);
+  const rows: Row[] = [];
+  for (const benchmark of chosen) {
+    const measured = await runBenchmark(host, benchmark);
+    rows.push(...measured);
+    if (json !== undefined) await writeResults(json, rows);
+    for (const row of measured) console.error(cells(row).join('  '));
+  }
+  console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'ours / peer', 'spread']));
+}
+
+/** A row for people. */
+function cells({ name, ours, peer, unit, ratio, spread }: Row): string[] {
+  const rate = (value: number) => value.toPrecision(3);
+  return [name, rate(ours), rate(peer), unit, ratio.toFixed(2), percent(spread)];
+}
+
+main(process.argv).then(
+  // Dawn keeps its device thread: a finished program must not wait for it.
+  () => process.exit(),
+  (error: unknown) => {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT.usage);
+    if (error instanceof UsageError || error instanceof Disagreement) console.error(error.message);
+    else console.error(error);
+    process.exit(error instanceof UsageError ? EXIT.usage : EXIT.notRight);
+  },
+);
