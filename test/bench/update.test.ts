@@ -9,6 +9,9 @@ const gpuOf = useGpu();
 /** The compared update with every size small, and few of them alike. */
 const SMALL = {
   ...UPDATE,
+  // With seed 0 some state kills all eight units of the first layer, and a pre-activation is exactly zero, where jax-js gives
+  // ReLU the slope 1 and softq 0.
+  seed: 1,
   environments: 16,
   warmupTransitions: 64,
   replayCapacity: 64,
@@ -51,7 +54,7 @@ describe('the update that is compared with peers', () => {
 
   test.each([
     ['the temperature', { temperature: 1.001 }, /critic loss of update 1/],
-    ['the target network', { targetTau: 0.02 }, /critic loss of update 2/],
+    ['the target network', { targetTau: 0.02 }, /critic loss of update 3/],
     ["the critic's step", { criticLearningRate: 3.1e-4 }, /critic loss of update 2/],
     ["the policy's step", { policyLearningRate: 3.1e-4 }, /parameters of 'policy'/],
     ['the bandwidth', { bandwidthDivisor: 1.01 * Math.log(4) }, /parameters of 'policy'/],
