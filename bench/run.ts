@@ -1,6 +1,7 @@
 /**
  * Ours beside its peers, in turns, as one table of ratios.
- * `npm run bench -- [--adapter auto|system|swiftshader] [--runtime node|chromium] [--only NAME...] [--json FILE]`
+ * `npm run bench -- [--adapter auto|system|swiftshader] [--runtime node|chromium]
+ * [--only NAME...] [--json FILE]`
  */
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from '../src/gpu/errors.ts';
@@ -8,12 +9,14 @@ import { parseAdapterChoice } from '../src/node/adapter.ts';
 import { writeResults } from '../src/node/results-file.ts';
 import { percent, table } from '../src/node/table.ts';
 import { BENCHMARKS, select } from './support/benchmarks.ts';
-import { Disagreement, runBenchmark } from './support/host.ts';
+import { chromiumRuntime } from './support/chromium-runtime.ts';
+import { Disagreement } from './support/host.ts';
 import type { Row } from './support/measure.ts';
-import { nodeHost } from './support/node-host.ts';
+import { nodeRuntime } from './support/node-runtime.ts';
 
 interface Flags {
   readonly adapter?: string;
+  readonly runtime: 'node' | 'chromium';
   readonly only?: string[];
   readonly json?: string;
 }
@@ -25,21 +28,37 @@ async function main(argv: readonly string[]): Promise<void> {
   const command = new Command('npm run bench --')
     .description('Ours beside its peers, measured in turns: a table of ratios.')
     .addOption(new Option('--adapter <name>', 'auto, system or swiftshader (or SOFTQ_ADAPTER)'))
+    .addOption(new Option('--runtime <name>', 'where to run').choices(['node', 'chromium']).default('node'))
     .option('--only <names...>', `some of them, or groups: ${BENCHMARKS.map(({ name }) => name).join(', ')}`)
     .option('--json <file>', 'also write the rows as JSON')
     .exitOverride();
-  const { adapter, only, json } = command.parse(argv).opts<Flags>();
+  const { adapter, runtime: where, only, json } = command.parse(argv).opts<Flags>();
+  if (where === 'chromium' && adapter !== undefined && adapter !== 'swiftshader') {
+    throw new UsageError(`Chromium is started on SwiftShader: leave out --adapter ${adapter}.`);
+  }
   const chosen = select(only);
-  const host = await nodeHost(parseAdapterChoice(adapter));
-  console.log(`${host.adapter}, ${host.runtime}`);
+  const runtime =
+    where === 'chromium' ? await chromiumRuntime() : await nodeRuntime(parseAdapterChoice(adapter));
+  console.log(`${runtime.adapter}, ${runtime.runtime}`);
   const rows: Row[] = [];
-  for (const benchmark of chosen) {
-    const measured = await runBenchmark(host, benchmark);
-    rows.push(...measured);
-    if (json !== undefined) await writeResults(json, rows);
-    for (const row of measured) console.error(cells(row).join('  '));
+  try {
+    for (const { name } of chosen) {
+      console.error(name);
+      rows.push(...(await runtime.run(name)));
+      if (json !== undefined) await writeResults(json, { command: commandLine(argv), date: today(), rows });
+    }
+  } finally {
+    await runtime.close();
   }
   console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'ours / peer', 'spread']));
+}
+
+function commandLine(argv: readonly string[]): string {
+  return ['npm run bench --', ...argv.slice(2)].join(' ');
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
 
 /** A row for people. */

@@ -23,7 +23,7 @@ import { Svgd } from '../src/svgd/svgd.ts';
 import { Evaluator } from '../src/train/evaluator.ts';
 import { Trainer } from '../src/train/trainer.ts';
 import { median, programWork, repeatsOf, sample, WALL } from './support/measure.ts';
-import { driverStopwatch } from './support/node-host.ts';
+import { driverStopwatch } from './support/node-runtime.ts';
 
 /** Independent copies of every probe state, and draws at each: as many draws a state as SVGD has particles. */
 const COPIES = 16;

@@ -36,8 +36,10 @@ function kernel(id: string, title: string, programOf: (layer: Layer) => Program)
     cpu: 'driver',
     prepare: async (host) => {
       const size = 2 * ROWS * WIDTH * WIDTH * 1e-9;
+      const ours = programWork(host.gpu, programOf(denseLayer(host.gpu)), size);
+      await ours.run(1);
       return {
-        ours: programWork(host.gpu, programOf(denseLayer(host.gpu)), size),
+        ours,
         peer: await bestRoofline(host),
         dispose: () => undefined,
       };
@@ -67,6 +69,7 @@ async function bestRoofline({ gpu, driver }: Host): Promise<Work> {
   const variants = [];
   for (const { program, flops } of rooflineWork(gpu)) {
     const work = programWork(gpu, program, flops * 1e-9);
+    await work.run(1);
     const repeats = await repeatsOf(work);
     const rates = [];
     for (let i = 0; i < SAMPLES; i++) rates.push((await sample(work, repeats, [driver ?? WALL]))[0]!);

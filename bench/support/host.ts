@@ -35,7 +35,7 @@ export interface Benchmark {
   /** Whose CPU time is taken beside the wall's: all of the process's, or the driver's threads alone. */
   readonly cpu: 'process' | 'driver';
   /**
-   * Makes both, and makes sure that they compute the same.
+   * Makes both, makes sure that they compute the same, and leaves them compiled and warm.
    * @throws Disagreement if they do not.
    */
   readonly prepare: (host: Host) => Promise<Contest>;

@@ -52,9 +52,8 @@ export function programWork(gpu: Gpu, program: Program, size: number): Work {
   return { run, size };
 }
 
-/** How often `work` must run to fill a sample. Runs it, so that everything is compiled and warm afterwards. */
+/** How often `work`, which has run before and is compiled, must run to fill a sample. */
 export async function repeatsOf(work: Work): Promise<number> {
-  await work.run(1);
   for (let repeats = 1; ; repeats *= 2) {
     const start = WALL.seconds() as number;
     await work.run(repeats);
@@ -76,7 +75,7 @@ export async function sample(
   return after.map((seconds, i) => (work.size * repeats) / (seconds - before[i]!));
 }
 
-/** Measures two pieces of work in turns: for each stopwatch, the part of a row that follows from the pairs. */
+/** Measures two pieces of work, both warm, in turns: for each stopwatch, the part of a row that follows from the pairs. */
 export async function measureInTurns(
   ours: Work,
   peer: Work,

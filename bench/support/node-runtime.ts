@@ -2,14 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { acquireAdapter, type AdapterChoice } from '../../src/node/adapter.ts';
-import type { Host } from './host.ts';
+import { runBenchmark, type Host } from './host.ts';
+import { select } from './benchmarks.ts';
 import type { Stopwatch } from './measure.ts';
+import type { Runtime } from './runtime.ts';
 
 /**
  * Node with Dawn: one device for softq, and a `navigator.gpu` by which peers open devices of their own on the same adapter.
  * @throws UsageError where there is no such adapter.
  */
-export async function nodeHost(choice: AdapterChoice): Promise<Host> {
+export async function nodeRuntime(choice: AdapterChoice): Promise<Runtime> {
   const { gpu: instance, adapter, kind, name } = await acquireAdapter(choice);
   // Node 20 has no navigator. jax-js also asks it whether the device is a phone.
   const navigator = {
@@ -18,12 +20,18 @@ export async function nodeHost(choice: AdapterChoice): Promise<Host> {
     hardwareConcurrency: availableParallelism(),
   };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
-  return {
+  const host: Host = {
     runtime: `Node ${process.version}`,
     adapter: name,
     gpu: await Gpu.create(instance, adapter),
     process: processStopwatch,
     driver: kind === 'hardware' ? null : driverStopwatch(),
+  };
+  return {
+    adapter: name,
+    runtime: host.runtime,
+    run: (benchmark) => runBenchmark(host, select([benchmark])[0]!),
+    close: async () => host.gpu.dispose(),
   };
 }
 
