@@ -3,6 +3,8 @@
  * `npm run bench -- [--adapter auto|system|swiftshader] [--runtime node|chromium]
  * [--only NAME...] [--json FILE]`
  */
+import { spawnSync } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from '../src/gpu/errors.ts';
 import { parseAdapterChoice } from '../src/node/adapter.ts';
@@ -45,7 +47,7 @@ async function main(argv: readonly string[]): Promise<void> {
     for (const { name } of chosen) {
       console.error(name);
       rows.push(...(await runtime.run(name)));
-      if (json !== undefined) await writeResults(json, { command: commandLine(argv), date: today(), rows });
+      if (json !== undefined) await writeResults(json, { ...origin(argv), rows });
     }
   } finally {
     await runtime.close();
@@ -53,12 +55,14 @@ async function main(argv: readonly string[]): Promise<void> {
   console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'ours / peer', 'spread']));
 }
 
-function commandLine(argv: readonly string[]): string {
-  return ['npm run bench --', ...argv.slice(2)].join(' ');
-}
-
-function today(): string {
-  return new Date().toISOString().slice(0, 10);
+/** By which a file of results can be repeated. */
+function origin(argv: readonly string[]) {
+  const { SOFTQ_ADAPTER: adapter } = process.env;
+  const setting = adapter === undefined ? '' : `SOFTQ_ADAPTER=${adapter} `;
+  const command = `${setting}${['npm run bench --', ...argv.slice(2)].join(' ')}`;
+  const git = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
+  const commit = git.status === 0 ? git.stdout.trim() : null;
+  return { command, commit, date: new Date().toISOString().slice(0, 10), cores: availableParallelism() };
 }
 
 /** A row for people. */

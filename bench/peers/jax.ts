@@ -10,6 +10,7 @@ import {
   valueAndGrad,
   vjp,
 } from '@jax-js/jax';
+import type { EnvironmentProblem, StepOutcome } from '../benchmarks/environments.ts';
 import {
   ADAM,
   flat,
@@ -196,9 +197,7 @@ export class JaxUpdater implements Updater {
 
   /** Starts the backend; for `webgpu` there must be a `navigator.gpu`. */
   static async create(backend: JaxBackend, problem: UpdateProblem): Promise<JaxUpdater> {
-    const started = await init(backend);
-    if (!started.includes(backend)) throw new Error(`jax-js has no ${backend} here`);
-    defaultDevice(backend);
+    await start(backend);
     return new JaxUpdater(problem);
   }
 
@@ -237,6 +236,109 @@ export class JaxUpdater implements Updater {
     this.#state = state;
     return loss;
   }
+}
+
+type EnvironmentStep = (state: Environments, start: np.Array, given: Given) => [Environments, np.Array[]];
+type Environments = { position: np.Array; length: np.Array; total: np.Array };
+type Given = { action: np.Array; noise: np.Array; policy: Net };
+
+/** One step of every environment, an ended episode reset in the same step, and the transitions to store. */
+function environmentFunction({
+  position,
+  policy,
+  goals,
+  bound,
+  radius,
+  maxEpisodeSteps,
+}: EnvironmentProblem) {
+  const E = position.length / 2;
+  return ((state, start, given) => {
+    const from = state.position;
+    const { action, noise, policy: net } = given;
+    const drawn = policy ? np.tanh(mlp(net, np.concatenate([from.ref, noise], 1))) : action;
+    if (policy) action.dispose();
+    else tree.dispose({ net, noise });
+    const velocity = np.clip(drawn.ref, -1, 1);
+    const to = np.clip(from.ref.add(velocity.ref), -bound, bound);
+    const offset = to.ref.reshape([E, 1, 2]).sub(np.array(goals.map((goal) => [...goal])));
+    const nearest = np.square(offset).sum(2).min(1);
+    const arrived = nearest.ref.less(radius ** 2);
+    const cost = np.square(velocity).sum(1).mul(30).add(nearest);
+    const reward = np.where(arrived.ref, 10, 0).sub(cost);
+    const length = state.length.add(1);
+    const late = length.ref.greaterEqual(maxEpisodeSteps);
+    const truncated = np.where(arrived.ref, 0, np.where(late.ref, 1, 0));
+    const over = np.where(late, 1, np.where(arrived.ref, 1, 0)).greater(0);
+    const terminated = np.where(arrived, 1, 0);
+    const total = state.total.add(reward.ref);
+    const next = {
+      position: np.where(over.ref.reshape([E, 1]), start, to.ref),
+      length: np.where(over.ref, 0, length),
+      total: np.where(over, 0, total),
+    };
+    return [next, [from, drawn, reward, to, terminated, truncated]];
+  }) satisfies EnvironmentStep;
+}
+
+/** Multi-goal environments in jax-js on WebGPU. */
+export class JaxEnvironments {
+  readonly #step: EnvironmentStep;
+  readonly #given: Given;
+  readonly #start: np.Array;
+  #state: Environments;
+
+  private constructor(problem: EnvironmentProblem) {
+    const { position, action, policy } = problem;
+    const E = position.length / 2;
+    this.#step = jit(environmentFunction(problem)) as unknown as EnvironmentStep;
+    this.#start = np.array(position).reshape([E, 2]);
+    this.#state = { position: this.#start.ref, length: np.zeros([E]), total: np.zeros([E]) };
+    this.#given = {
+      action: np.array(action).reshape([E, 2]),
+      noise: policy ? np.array(policy.noise).reshape([E, policy.noise.length / E]) : np.zeros([1]),
+      policy: policy ? uploadNet(policy.layers) : [],
+    };
+  }
+
+  static async create(problem: EnvironmentProblem): Promise<JaxEnvironments> {
+    await start('webgpu');
+    return new JaxEnvironments(problem);
+  }
+
+  /** Does `times` steps; each writes out its transitions, as ours does. */
+  async run(times: number): Promise<void> {
+    for (let i = 0; i < times; i++) tree.dispose(this.#next());
+    await blockUntilReady(this.#state);
+  }
+
+  /** One step and where it went. */
+  async step(): Promise<StepOutcome> {
+    const transition = this.#next();
+    const [, , reward, to] = transition;
+    const outcome = {
+      position: (await to!.ref.data()) as Float32Array,
+      reward: (await reward!.ref.data()) as Float32Array,
+    };
+    tree.dispose(transition);
+    return outcome;
+  }
+
+  dispose(): void {
+    tree.dispose({ state: this.#state, given: this.#given, start: this.#start });
+  }
+
+  #next(): np.Array[] {
+    const [state, transition] = this.#step(this.#state, this.#start.ref, tree.ref(this.#given));
+    this.#state = state;
+    return transition;
+  }
+}
+
+/** Starts a backend and makes it the one that arrays go to; for `webgpu` there must be a `navigator.gpu`. */
+async function start(backend: JaxBackend): Promise<void> {
+  const started = await init(backend);
+  if (!started.includes(backend)) throw new Error(`jax-js has no ${backend} here`);
+  defaultDevice(backend);
 }
 
 function upload({ constants }: UpdateProblem, inputs: UpdateInputs): Inputs {

@@ -1,10 +1,15 @@
 import { UsageError } from '../../src/gpu/errors.ts';
 import { DENSE_BENCHMARKS } from '../benchmarks/dense.ts';
+import { ENVIRONMENT_BENCHMARKS } from '../benchmarks/environments.ts';
 import { UPDATE_BENCHMARKS } from '../benchmarks/update.ts';
 import type { Benchmark } from './host.ts';
 
 /** Every benchmark, in the order of the table. */
-export const BENCHMARKS: readonly Benchmark[] = [...UPDATE_BENCHMARKS, ...DENSE_BENCHMARKS];
+export const BENCHMARKS: readonly Benchmark[] = [
+  ...UPDATE_BENCHMARKS,
+  ...ENVIRONMENT_BENCHMARKS,
+  ...DENSE_BENCHMARKS,
+];
 
 /**
  * The benchmarks of the given names; a name's first part, `update`, stands for the whole group. All for undefined.

@@ -106,6 +106,23 @@ export const UPDATE: Readonly<Record<string, unknown>> = {
   targetInterval: 1,
 };
 
+/** The compared update with every size small, and few of them alike. */
+export const SMALL_UPDATE: Readonly<Record<string, unknown>> = {
+  ...UPDATE,
+  // With seed 0 some state kills all eight units of the first layer, and a pre-activation is exactly zero, where jax-js gives
+  // ReLU the slope 1 and softq 0.
+  seed: 1,
+  environments: 16,
+  warmupTransitions: 64,
+  replayCapacity: 64,
+  batchSize: 12,
+  hidden: [8, 6],
+  latentSize: 3,
+  valueParticles: 7,
+  fixedParticles: 4,
+  updatedParticles: 5,
+};
+
 const STREAMS = constantsOf(shaderSource('common/random.wgsl'));
 
 /** softq's own learner on the update, and the same update as numbers. */
@@ -175,7 +192,8 @@ export function flat(layers: readonly Pick<Layer, 'weight' | 'bias'>[]): Float32
   return Float32Array.from(layers.flatMap(({ weight, bias }) => [...weight, ...bias]));
 }
 
-function layersOf(arrays: readonly NamedArray[], network: string): Layer[] {
+/** The layers of a network among a learner's arrays. */
+export function layersOf(arrays: readonly NamedArray[], network: string): Layer[] {
   const named = new Map(arrays.map((array) => [array.name, array]));
   const layers: Layer[] = [];
   for (let i = 0; named.has(`${network}.${i}.weight`); i++) {
