@@ -96,7 +96,7 @@ function updateFunction({ constants }: UpdateProblem) {
     );
     const slope = grad((actions: np.Array, s: np.Array, params: Net) =>
       mlp(params, np.concatenate([s, actions], 1)).sum(),
-    )(fixed.ref, np.tile(observation, [M, 1]), q) as np.Array;
+    )(fixed.ref, np.tile(observation, [M, 1]), q);
     const phi = steinDirection(
       fixed.reshape([M, B, A]),
       np.tanh(updated).reshape([K, B, A]),
@@ -115,23 +115,23 @@ function updateFunction({ constants }: UpdateProblem) {
     scale: np.Array,
   ): Learned => {
     const { beta1, beta2, epsilon } = ADAM;
-    const m = tree.map(
+    const m = tree.map<np.Array, np.Array, Net>(
       (old: np.Array, g: np.Array) => old.mul(beta1).add(g.mul(1 - beta1)),
       mean,
       tree.ref(gradient),
-    ) as Net;
-    const v = tree.map(
+    );
+    const v = tree.map<np.Array, np.Array, Net>(
       (old: np.Array, g: np.Array) => old.mul(beta2).add(np.square(g).mul(1 - beta2)),
       square,
       gradient,
-    ) as Net;
-    const moved = tree.map(
+    );
+    const moved = tree.map<np.Array, np.Array, Net>(
       (theta: np.Array, first: np.Array, second: np.Array) =>
         theta.sub(first.mul(rate.ref).div(np.sqrt(second.mul(scale.ref)).add(epsilon))),
       params,
       tree.ref(m),
       tree.ref(v),
-    ) as Net;
+    );
     rate.dispose();
     scale.dispose();
     return { params: moved, mean: m, square: v };
@@ -147,14 +147,14 @@ function updateFunction({ constants }: UpdateProblem) {
     const t = count.add(1);
     const first = np.reciprocal(np.expm1(t.ref.mul(Math.log(ADAM.beta1)))).neg();
     const second = np.reciprocal(np.expm1(t.ref.mul(Math.log(ADAM.beta2)))).neg();
-    const movedQ = adam(q, criticGradient as Net, first.ref.mul(constants.criticLearningRate), second.ref);
+    const movedQ = adam(q, criticGradient, first.ref.mul(constants.criticLearningRate), second.ref);
     const movedPolicy = adam(policy, gradient, first.mul(constants.policyLearningRate), second);
-    const followed = tree.map(
+    const followed = tree.map<np.Array, np.Array, Net>(
       (old: np.Array, online: np.Array) =>
         old.mul(1 - constants.targetTau).add(online.mul(constants.targetTau)),
       target,
       tree.ref(movedQ.params),
-    ) as Net;
+    );
     return [{ q: movedQ, policy: movedPolicy, target: followed, count: t }, loss];
   };
 }
@@ -177,10 +177,7 @@ export class JaxUpdater implements Updater {
   #updates = 0;
 
   private constructor(problem: UpdateProblem) {
-    this.#step = jit(updateFunction(problem)) as unknown as (
-      state: State,
-      inputs: Inputs,
-    ) => [State, np.Array];
+    this.#step = jit(updateFunction(problem));
     this.#inputs = problem.inputs.map((inputs) => upload(problem, inputs));
     const learned = (layers: readonly Layer[]): Learned => ({
       params: uploadNet(layers),
@@ -290,7 +287,7 @@ export class JaxEnvironments {
   private constructor(problem: EnvironmentProblem) {
     const { position, action, policy } = problem;
     const E = position.length / 2;
-    this.#step = jit(environmentFunction(problem)) as unknown as EnvironmentStep;
+    this.#step = jit(environmentFunction(problem));
     this.#start = np.array(position).reshape([E, 2]);
     this.#state = { position: this.#start.ref, length: np.zeros([E]), total: np.zeros([E]) };
     this.#given = {

@@ -14,7 +14,7 @@ export interface Stopwatch {
   /** Ends the row's unit: `/s by wall`. */
   readonly per: string;
   /** Seconds so far, from any moment on. */
-  seconds(): number | Promise<number>;
+  seconds(): Promise<number>;
 }
 
 /** A benchmark's result by one stopwatch: ours beside its peer, measured in turns in one run. */
@@ -33,7 +33,7 @@ export interface Row {
 }
 
 /** What a user waits for, and what other processes spoil. */
-export const WALL: Stopwatch = { per: '/s by wall', seconds: () => performance.now() / 1000 };
+export const WALL: Stopwatch = { per: '/s by wall', seconds: async () => performance.now() / 1000 };
 
 /** Long against a scheduler tick, by which the CPU time of a running thread lags. */
 const SAMPLE_SECONDS = 0.2;
@@ -55,9 +55,9 @@ export function programWork(gpu: Gpu, program: Program, size: number): Work {
 /** How often `work`, which has run before and is compiled, must run to fill a sample. */
 export async function repeatsOf(work: Work): Promise<number> {
   for (let repeats = 1; ; repeats *= 2) {
-    const start = WALL.seconds() as number;
+    const start = performance.now();
     await work.run(repeats);
-    const seconds = (WALL.seconds() as number) - start;
+    const seconds = (performance.now() - start) / 1000;
     if (seconds > SAMPLE_SECONDS / 4) return Math.max(1, Math.ceil((repeats * SAMPLE_SECONDS) / seconds));
   }
 }

@@ -17,7 +17,7 @@ function pretend(seconds: number, size: number, turn: { at: number; log: string[
 describe('measuring in turns', () => {
   test('gives rates by the stopwatch, their ratio and no spread where there is none', async () => {
     const turn = { at: 0, log: [] as string[] };
-    const stopwatch: Stopwatch = { per: '/s', seconds: () => turn.at };
+    const stopwatch: Stopwatch = { per: '/s', seconds: async () => turn.at };
     const ours = pretend(0.5, 3, turn, 'ours');
     const peer = pretend(2, 3, turn, 'peer');
     const [row] = await measureInTurns(ours, peer, [stopwatch]);
