@@ -24,6 +24,12 @@ function entries(): Record<string, string> {
   return Object.fromEntries(sources.filter(([, source]) => existsSync(join(root, source))));
 }
 
+/** What only benchmarks use lies among them, and stays out of the package with them. */
+function chunkFileNames({ moduleIds }: { readonly moduleIds: readonly string[] }): string {
+  const ofBenchmarks = moduleIds.some((id) => id.startsWith(join(root, 'bench/')));
+  return `${ofBenchmarks ? 'bench/' : ''}chunks/[name]-[hash].js`;
+}
+
 /**
  * Makes the CLI executable, and leaves a stamp that says what `dist` was built from and which files belong to the
  * build, by which `src/node/setup.mjs` knows whether to build again. Files of the last build that this one no longer
@@ -69,7 +75,7 @@ export default defineConfig(({ command }) => ({
     sourcemap: true,
     rolldownOptions: {
       input: entries(),
-      output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
+      output: { entryFileNames: '[name].js', chunkFileNames },
     },
   },
   test: {
