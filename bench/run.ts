@@ -44,8 +44,8 @@ async function main(argv: readonly string[]): Promise<void> {
   console.log(`${runtime.adapter}, ${runtime.runtime}`);
   const rows: Row[] = [];
   try {
-    for (const { name } of chosen) {
-      console.error(name);
+    for (const { name, title } of chosen) {
+      console.error(`${name}: ${title}`);
       rows.push(...(await runtime.run(name)));
       if (json !== undefined) await writeResults(json, { ...origin(argv), rows });
     }
