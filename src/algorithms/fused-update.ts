@@ -62,7 +62,7 @@ export function fusedGradients(
   const drawn = { clock: clock.tensor, seeds, ring: replay.ring };
   const capacity = replay.capacity;
 
-  const next = new FusedPass(gpu, 'q-target', softQ.target.mlp, states * valueParticles);
+  const next = new FusedPass(gpu, 'q-target', softQ.target.mlp, states * valueParticles, 'activations');
   const lattice = gpu.tensorOf('proposal.lattice', latticePoints(valueParticles, actionSize));
   const nextValues = next.forward({
     module: { file: 'rl/fused/next_actions.wgsl' },
@@ -75,7 +75,7 @@ export function fusedGradients(
     },
   });
 
-  const q = new FusedPass(gpu, 'q', softQ.mlp, states);
+  const q = new FusedPass(gpu, 'q', softQ.mlp, states, 'gradients');
   const rows = STATISTICS['STATISTICS']!;
   const statistics = gpu.tensor('critic.statistics', [members, rows, states]);
   const tdError = q.gradient(
@@ -98,7 +98,7 @@ export function fusedGradients(
   );
   const criticGradient = q.parameterGradient();
 
-  const draw = new FusedPass(gpu, 'particles', samplingNetwork.mlp, states * particles);
+  const draw = new FusedPass(gpu, 'particles', samplingNetwork.mlp, states * particles, 'gradients');
   const shape = [members, particles, states, stride];
   const preTanh = gpu.tensor('particles.preTanh', shape);
   const actions = gpu.tensor('particles.actions', shape);
@@ -107,7 +107,7 @@ export function fusedGradients(
     tensors: { ...drawn, pre_tanh: preTanh, actions },
     params: { ...sizes, capacity, states, latent_size: samplingNetwork.spec.latentSize, stride },
   });
-  const qActions = new FusedPass(gpu, 'q-actions', softQ.mlp, states * fixedParticles);
+  const qActions = new FusedPass(gpu, 'q-actions', softQ.mlp, states * fixedParticles, 'gradients');
   const slopes = gpu.tensor('q-actions.slopes', [members, fixedParticles, states, actionSize]);
   const actionGradient = qActions.gradient(
     {

@@ -41,16 +41,20 @@ const MOST_SPLITS = 32;
  */
 export class FusedPass {
   readonly rows: number;
-  /** Activations and gradients of all layers: (R, blocks, 2, features, BLOCK), as `shaders/nn/fused/network.wgsl` says. */
+  /** Activations and gradients of all layers: (R, blocks, 1 or 2, features, BLOCK), as `shaders/nn/fused/network.wgsl` says. */
   readonly workspace: Tensor;
   readonly #gpu: Gpu;
   readonly #label: string;
   readonly #mlp: Mlp;
   readonly #sizes: readonly number[];
   readonly #features: number;
+  readonly #regions: 1 | 2;
 
-  /** @throws Error if the network has more layers than the kernels take. */
-  constructor(gpu: Gpu, label: string, mlp: Mlp, rows: number) {
+  /**
+   * @param regions `activations` for a pass that only goes forward; `gradients` makes room for the way back.
+   * @throws Error if the network has more layers than the kernels take.
+   */
+  constructor(gpu: Gpu, label: string, mlp: Mlp, rows: number, regions: 'activations' | 'gradients') {
     this.#gpu = gpu;
     this.#label = label;
     this.#mlp = mlp;
@@ -59,13 +63,15 @@ export class FusedPass {
     if (this.#sizes.length > MOST_SIZES) throw new Error(`${label}: more than ${MOST_SIZES - 1} layers.`);
     this.#features = this.#sizes.reduce((sum, size) => sum + padded(size), 0);
     const { members } = mlp.parameters;
-    this.workspace = gpu.tensor(`${label}.workspace`, [members, this.#blocks, 2, this.#features, BLOCK]);
+    this.#regions = regions === 'gradients' ? 2 : 1;
+    const shape = [members, this.#blocks, this.#regions, this.#features, BLOCK];
+    this.workspace = gpu.tensor(`${label}.workspace`, shape);
   }
 
   /** Where the output is. */
   get output(): OutputPlace {
     const before = this.#features - padded(this.#sizes.at(-1)!);
-    return { first: before * BLOCK, block: 2 * this.#features * BLOCK };
+    return { first: before * BLOCK, block: this.#regions * this.#features * BLOCK };
   }
 
   /** y = f(x): the role prepares the rows and finishes them. */
@@ -156,6 +162,7 @@ export class FusedPass {
       layers: this.#sizes.length - 1,
       ...(Object.fromEntries(sizes) as Record<string, number>),
       features: this.#features,
+      block_features: this.#regions * this.#features,
       member4: this.#mlp.parameters.size / 4,
       input_gradient: inputGradient ? 1 : 0,
     };

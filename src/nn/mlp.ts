@@ -41,11 +41,15 @@ const ACTIVATIONS = constantsOf(shaderSource('common/activation.wgsl'));
 const ROWS_PER_SPLIT = 64;
 const MOST_SPLITS = 32;
 
-/** Rows of an invocation whose lanes share the loading of weights: each broadcast weight is used this often. */
-const ROWS_WITH_SUBGROUPS = 8;
-
-/** Columns of the wide tile in groups of four: 8 rows of 16 columns fill the registers of a CPU several times. */
-const MOST_COLUMNS4 = 4;
+/**
+ * The tile of an invocation by the lanes that share the loading of weights with it: rows, and columns in fours. What lanes
+ * share costs a broadcast each, a row's own numbers a load for each lane: with eight lanes more columns pay, with four more
+ * rows. Measured: docs/performance.md.
+ */
+function tileOf(lanes: number): { readonly rows: number; readonly columns4: number } {
+  if (lanes >= 8) return { rows: 4, columns4: 8 };
+  return lanes > 1 ? { rows: 8, columns4: 4 } : { rows: 4, columns4: 4 };
+}
 
 /**
  * A multilayer perceptron of R members in its parameters: what is computed, not where. `pass` gives it rows to work on.
@@ -236,12 +240,13 @@ export class MlpPass {
   #tiled(file: string, columns: number) {
     const lanes = this.#gpu.subgroupLanes;
     // A narrow tile is a pipeline of its own, and worth it: first and last layers are a few columns wide.
-    const columns4 = columns <= 4 ? 1 : MOST_COLUMNS4;
+    const tile = tileOf(lanes);
+    const columns4 = columns <= 4 ? 1 : tile.columns4;
     const tunables = {
+      ROWS: tile.rows,
       COLUMNS4: columns4,
       LANES: lanes,
       LOADS: Math.ceil((4 * columns4) / lanes),
-      ...(lanes > 1 && { ROWS: ROWS_WITH_SUBGROUPS }),
     };
     const constants = { ACTIVATION: constantFor(ACTIVATIONS, this.#mlp.spec.activation) };
     const kernel = this.#gpu.kernel(file, { tunables, constants, subgroups: lanes > 1 });

@@ -64,7 +64,7 @@ export class SamplingNetwork implements Policy {
     if (this.#gpu.kernelFamily === 'layered') return null;
     const { observationSize, actionSize, latentSize } = this.spec;
     const { clock, seeds } = this.source;
-    return new FusedPass(this.#gpu, 'act', this.mlp, action.shape[1]!).forward({
+    return new FusedPass(this.#gpu, 'act', this.mlp, action.shape[1]!, 'activations').forward({
       module: { file: 'rl/fused/act.wgsl' },
       tensors: { clock: clock.tensor, seeds, observation, action },
       params: {

@@ -1,10 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { SoftQLearning } from '../../src/algorithms/soft-q-learning.ts';
 import type { SoftQLearningOptions } from '../../src/algorithms/soft-q-options.ts';
-import { mlpSizes, type Mlp } from '../../src/nn/mlp.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { BLOCK } from '../../src/nn/fused-pass.ts';
-import { padded } from '../../src/gpu/tensor.ts';
 import { levelsOf } from '../../src/profile/levels.ts';
 import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
 import { mixtureLogDensity, softValue } from '../oracles/soft-value.ts';
@@ -52,14 +50,14 @@ function softValues(q: readonly number[], density: readonly number[]): number[] 
   });
 }
 
-/** The rows that went into a fused pass, (rows, width), from its workspace (R, blocks, 2, features, BLOCK). */
-async function fusedRows(one: Learner, label: string, member: number, mlp: Mlp, rows: number, width: number) {
+/** The rows that went into a fused pass, (rows, width), from its workspace (R, blocks, 1 or 2, features, BLOCK). */
+async function fusedRows(one: Learner, label: string, member: number, rows: number, width: number) {
   const flat = await numbersOf(one, one.tensor(`${label}.workspace`), member);
-  const features = mlpSizes(mlp.spec).reduce((sum, size) => sum + padded(size), 0);
+  const blockSize = flat.length / Math.ceil(rows / BLOCK);
   return Array.from({ length: rows }, (_, row) =>
     Array.from({ length: width }, (_, i) => {
       const block = Math.floor(row / BLOCK);
-      return flat[(block * 2 * features + i) * BLOCK + (row % BLOCK)]!;
+      return flat[block * blockSize + i * BLOCK + (row % BLOCK)]!;
     }),
   );
 }
@@ -69,7 +67,7 @@ const FUSED = {
   /** The transition of each row, found in the ring by its state and action. */
   minibatch: async (one: Learner, member: number) => {
     const { batchSize } = SOFT_Q;
-    const x = await fusedRows(one, 'q', member, one.learner.softQ.mlp, batchSize, 4);
+    const x = await fusedRows(one, 'q', member, batchSize, 4);
     const ring = await numbersOf(one, one.replay.ring, member);
     const size = one.replay.ring.shape.at(-1)!;
     const found = x.map((row) => {
@@ -86,14 +84,13 @@ const FUSED = {
   },
   nextValues: async (one: Learner, member: number, { target }: OracleNetworks) => {
     const count = SOFT_Q.batchSize * SOFT_Q.valueParticles;
-    const rows = await fusedRows(one, 'q-target', member, one.learner.softQ.mlp, count, 4);
+    const rows = await fusedRows(one, 'q-target', member, count, 4);
     return softValues(target.values(rows), new Array<number>(count).fill(-2 * Math.LN2));
   },
   actorGradient: async (one: Learner, member: number, networks: OracleNetworks) => {
     const { batchSize, fixedParticles, updatedParticles } = SOFT_Q;
     const count = batchSize * (fixedParticles + updatedParticles);
-    const { mlp } = one.learner.samplingNetwork;
-    return steinGradient(await fusedRows(one, 'particles', member, mlp, count, 4), networks);
+    return steinGradient(await fusedRows(one, 'particles', member, count, 4), networks);
   },
 };
 

@@ -65,7 +65,7 @@ function computed(gpu: Gpu, { spec, rows, members }: Case) {
   const draws = new Draws(2);
   const x = draws.uniformRows(members * rows, spec.inputSize, -1, 1);
   const dy = draws.uniformRows(members * rows, spec.outputSize, -1, 1);
-  const pass = new FusedPass(gpu, 'net', mlp, rows);
+  const pass = new FusedPass(gpu, 'net', mlp, rows, 'gradients');
   const tensors = {
     x: gpu.tensorOf('x', Float32Array.from(x.flat())),
     dy: gpu.tensorOf('dy', Float32Array.from(dy.flat())),
@@ -128,7 +128,7 @@ describe('FusedPass', () => {
 test('a network with more layers than the kernels take is refused', () => {
   const gpu = gpuOf();
   const spec = { inputSize: 2, hidden: [3, 3, 3, 3, 3], outputSize: 1, activation: 'relu' } as const;
-  expect(() => new FusedPass(gpu, 'deep', new Mlp(gpu, 'deep', spec, 1), 4)).toThrow(
+  expect(() => new FusedPass(gpu, 'deep', new Mlp(gpu, 'deep', spec, 1), 4, 'activations')).toThrow(
     'deep: more than 5 layers.',
   );
 });

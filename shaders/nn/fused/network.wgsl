@@ -1,7 +1,7 @@
 // The numbers of a network at work on rows, in one buffer per pass: what every fused kernel reads and writes.
-// workspace (R, blocks, 2, features, BLOCK rows): rows lie in blocks of 32, so that one block's numbers are together. Of each
-// block first the activations x_0 (the input), x_1, ..., x_L (the output), then dJ/dx_0, dJ/dz_1, ..., dJ/dz_L in the same
-// order, where z_l is layer l before its activation. A feature's rows lie behind one another: four of them are a vec4f.
+// workspace (R, blocks, 1 or 2, features, BLOCK rows): rows lie in blocks of 32, so that one block's numbers are together. Of
+// each block first the activations x_0 (the input), x_1, ..., x_L (the output), then, in a pass that goes back too, dJ/dx_0,
+// dJ/dz_1, ..., dJ/dz_L in the same order, where z_l is layer l before its activation. A feature's rows lie behind one another: four of them are a vec4f.
 // parameters (R, 4 member4): W then b, layer by layer.
 // A role is the other half of a fused kernel: it says what the rows are, with the functions at the end of this file, and has
 // bindings 0, 2, 4 to 8, and from 10 on.
@@ -23,6 +23,7 @@ struct Network {
   size4: u32,
   size5: u32,
   features: u32, // of all of them together
+  block_features: u32, // activations, and gradients if there are any
   member4: u32,
   input_gradient: u32, // 1: dJ/dx_0 is wanted too
 }
@@ -44,7 +45,7 @@ fn size_of(layer: u32) -> u32 {
 fn activations_of(layer: u32, block: u32) -> u32 {
   var features4 = 0u;
   for (var i = 0u; i < layer; i++) { features4 += size_of(i); }
-  return ((member * network.blocks + block) * 2u * network.features + 4u * features4) * BLOCK4;
+  return ((member * network.blocks + block) * network.block_features + 4u * features4) * BLOCK4;
 }
 
 // Where the block's dJ/dz_layer begins.
