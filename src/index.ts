@@ -2,7 +2,7 @@
  * softq as a library, for browsers, workers and Node alike: nothing here touches a window, a document or a file.
  * In Node, `softq/node` opens an adapter.
  */
-export { Gpu, type KernelOptions, type MemoryUse, type TensorOptions } from './gpu/gpu.ts';
+export { Gpu, type KernelFamily, type KernelOptions, type MemoryUse, type TensorOptions } from './gpu/gpu.ts';
 export { UsageError } from './gpu/errors.ts';
 export { Clock, type ClockReading, type Tick } from './gpu/clock.ts';
 export { Kernel, type BindOptions } from './gpu/kernel.ts';
@@ -97,6 +97,7 @@ export {
   type Rates,
   type StepProfile,
 } from './profile/program-profile.ts';
+export { levelsOf } from './profile/levels.ts';
 export { traceOf, type Trace, type TraceEvent } from './profile/trace.ts';
 export { hoverWarning } from './exact/hover-warning.ts';
 export {

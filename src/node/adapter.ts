@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { UsageError } from '../gpu/errors.ts';
+import type { KernelFamily } from '../gpu/gpu.ts';
 import { installPolitePolling } from './polling.ts';
 import { captureNativeStderr } from './quiet.ts';
 import { unpackSwiftShader } from './swiftshader.ts';
@@ -56,6 +57,24 @@ export function parseAdapterChoice(text: string | undefined): AdapterChoice {
     throw new UsageError(`${origin} is '${word}', but must be one of ${CHOICES.join(', ')}.`);
   }
   return choice;
+}
+
+const FAMILIES: readonly KernelFamily[] = ['layered', 'fused'];
+
+/**
+ * Reads the value of `--kernels`, else the environment variable SOFTQ_KERNELS: how networks are computed. Undefined for
+ * `auto`, the default: what suits the adapter.
+ * @throws UsageError for any other word.
+ */
+export function parseKernelFamily(text: string | undefined): KernelFamily | undefined {
+  const { SOFTQ_KERNELS: fromEnvironment } = process.env;
+  const word = text ?? (fromEnvironment === '' ? undefined : fromEnvironment) ?? 'auto';
+  const family = FAMILIES.find((known) => known === word);
+  if (family === undefined && word !== 'auto') {
+    const origin = text === undefined ? 'SOFTQ_KERNELS' : '--kernels';
+    throw new UsageError(`${origin} is '${word}', but must be one of auto, ${FAMILIES.join(', ')}.`);
+  }
+  return family;
 }
 
 /**

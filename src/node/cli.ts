@@ -7,7 +7,7 @@ import { flagOf } from '../train/config.ts';
 import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
 import { runAcceptance } from './acceptance.ts';
-import { parseAdapterChoice } from './adapter.ts';
+import { parseAdapterChoice, parseKernelFamily } from './adapter.ts';
 import {
   describeSetting,
   parseSeeds,
@@ -56,6 +56,11 @@ function buildProgram(): Command {
       '--adapter <name>',
       'auto, system or swiftshader (or SOFTQ_ADAPTER); auto takes the fastest there is',
     );
+  const kernelsOption = () =>
+    new Option(
+      '--kernels <family>',
+      'auto, layered or fused (or SOFTQ_KERNELS): how networks are computed; auto takes what suits the adapter',
+    );
   const jsonOption = () => new Option('--json', 'one JSON object on stdout and nothing else there');
 
   const addSettings = (command: Command) => {
@@ -74,7 +79,8 @@ function buildProgram(): Command {
     .addOption(presetOption())
     .addOption(configOption())
     .option('--runs <folder>', 'where run folders go', 'runs')
-    .addOption(adapterOption());
+    .addOption(adapterOption())
+    .addOption(kernelsOption());
   addSettings(trainCommand).action(trainAction);
 
   program
@@ -158,7 +164,8 @@ function buildProgram(): Command {
     .option('--figure <file>', 'the sweeps as a figure, .svg or .png')
     .addOption(presetOption())
     .addOption(configOption())
-    .addOption(adapterOption());
+    .addOption(adapterOption())
+    .addOption(kernelsOption());
   addSettings(profileCommand).action(profileAction);
   program
     .command('doctor')
@@ -179,11 +186,16 @@ function buildProgram(): Command {
 interface TrainFlags extends ConfigFlags {
   readonly runs: string;
   readonly adapter?: string;
+  readonly kernels?: string;
 }
 
 async function trainAction(environment: string, flags: TrainFlags): Promise<void> {
   const config = await readConfig(environment, flags);
-  const result = await train(config, { adapter: parseAdapterChoice(flags.adapter), parent: flags.runs });
+  const result = await train(config, {
+    adapter: parseAdapterChoice(flags.adapter),
+    kernels: parseKernelFamily(flags.kernels),
+    parent: flags.runs,
+  });
   console.log(trainTable(result, environmentOf(environment).outcomes ?? []));
   if (result.interrupted !== undefined) process.exitCode = result.interrupted;
 }

@@ -4,11 +4,12 @@ import { program } from '../gpu/program.ts';
 import { random, uniform } from '../gpu/random.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded } from '../gpu/tensor.ts';
-import { Mlp } from '../nn/mlp.ts';
 import { Svgd } from '../svgd/svgd.ts';
 import { acquireAdapter, type AcquiredAdapter, type AdapterChoice } from './adapter.ts';
+import { checkDense } from './dense-check.ts';
+import { compareKernel, numbers, padRows, type KernelCheck } from './kernel-check.ts';
 import { table } from './table.ts';
-import { chunks, columns, largest } from './vector-file.ts';
+import { chunks, columns } from './vector-file.ts';
 
 const LIMITS = [
   'maxBufferSize',
@@ -23,20 +24,8 @@ const FASTER =
   'SwiftShader is the slowest adapter. A current Mesa is several times as fast (Debian and Ubuntu: package ' +
   'mesa-vulkan-drivers; on Debian 12 from bookworm-backports, since Dawn refuses its stock version), a GPU faster yet.';
 
-/** Largest errors of sums of products, and through exp and log. */
-const LINEAR = 1e-5;
+/** Largest error through exp and log. */
 const TRANSCENDENTAL = 1e-4;
-
-/** What one kernel computes on the adapter against float64 on the host. */
-export interface KernelCheck {
-  readonly name: string;
-  /** max |gpu - float64| / max |float64|; NaN where the kernel gave one or did not run (in JSON not finite is null). */
-  readonly error: number;
-  readonly tolerance: number;
-  readonly ok: boolean;
-  /** Why it did not run, if so. */
-  readonly failure?: string;
-}
 
 /** What this machine offers, and whether it computes correctly. */
 export interface DoctorReport {
@@ -123,19 +112,6 @@ function bytes(count: number): string {
   return count < 2 ** 20 ? `${count / 2 ** 10} KiB` : `${Math.round(count / 2 ** 20)} MiB`;
 }
 
-/** Whether `actual` is `expected` within `tolerance` of the largest expected number. */
-export function compareKernel(
-  name: string,
-  actual: ArrayLike<number>,
-  expected: readonly number[],
-  tolerance: number,
-): KernelCheck {
-  const scale = largest(expected.map(Math.abs));
-  const gaps = expected.map((value, i) => Math.abs((actual[i] ?? NaN) - value));
-  const error = largest(gaps) / (scale > 0 ? scale : 1);
-  return { name, error, tolerance, ok: error <= tolerance };
-}
-
 /** Runs every check on `gpu`; a kernel that the driver refuses is a check that failed. */
 export async function checkKernels(gpu: Gpu): Promise<KernelCheck[]> {
   const checks: KernelCheck[] = [];
@@ -152,11 +128,6 @@ export async function checkKernels(gpu: Gpu): Promise<KernelCheck[]> {
     }
   }
   return checks;
-}
-
-/** `count` numbers in [-1, 1), another list for each `list`. */
-function numbers(list: number, count: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from({ length: count }, (_, i) => 2 * uniform(random(1, list, 0, i)[0]) - 1);
 }
 
 const STREAM_RANDOM_ACTION = constantsOf(shaderSource('common/random.wgsl'))['STREAM_RANDOM_ACTION']!;
@@ -189,94 +160,6 @@ async function checkRandom(gpu: Gpu): Promise<KernelCheck[]> {
     return 2 * uniform(random(seed, STREAM_RANDOM_ACTION, iteration, i)[0]) - 1;
   });
   return [compareKernel('random bits', await gpu.read(action), expected, 0)];
-}
-
-/** y = W3 relu(W2 relu(W1 x)) and both of its gradients. */
-async function checkDense(gpu: Gpu): Promise<KernelCheck[]> {
-  const [inputSize, outputSize, rows] = [5, 3, 150];
-  const spec = { inputSize, hidden: [12, 9], outputSize, activation: 'relu' as const };
-  const mlp = new Mlp(gpu, 'doctor', spec, 1);
-  const { parameters } = mlp;
-  const arrays = parameters
-    .unpack(new Float32Array(parameters.size))
-    .map(({ name, data }, i) => [name, numbers(i, data.length)] as const);
-  gpu.write(parameters.tensor, parameters.pack(new Map(arrays)));
-  const x = chunks([...numbers(100, rows * inputSize)], inputSize);
-  const dy = chunks([...numbers(101, rows * outputSize)], outputSize);
-
-  const pass = mlp.pass('doctor.pass', rows);
-  const outputGrad = pass.gradTensor('outputGrad', outputSize);
-  const inputGrad = pass.gradTensor('inputGrad', inputSize);
-  const parameterGrad = pass.parameterGradient();
-  gpu.write(pass.input, padRows(x));
-  gpu.write(outputGrad, padRows(dy));
-  await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
-  const partial = await gpu.read(parameterGrad.tensor);
-  const sum = new Float32Array(parameters.size);
-  partial.forEach((value, i) => (sum[i % parameters.size]! += value));
-  const gradient = parameters.unpack(sum).flatMap(({ data }) => [...data]);
-
-  const layers = parameters.layers.map((layer, i) => ({
-    ...layer,
-    weight: arrays[2 * i]![1],
-    offset: arrays[2 * i + 1]![1],
-  }));
-  const reference = denseReference(layers, x, dy);
-  const read = async (tensor: typeof inputGrad, width: number) =>
-    columns(await gpu.read(tensor), padded(width), width).flat();
-  return [
-    compareKernel('dense forward', await read(pass.output, outputSize), reference.y.flat(), LINEAR),
-    compareKernel('dense backward to input', await read(inputGrad, inputSize), reference.dx.flat(), LINEAR),
-    compareKernel('dense backward to parameters', gradient, reference.dParameters, LINEAR),
-  ];
-}
-
-function padRows(rows: readonly (readonly number[])[]): Float32Array<ArrayBuffer> {
-  const stride = padded(rows[0]!.length);
-  return Float32Array.from({ length: rows.length * stride }, (_, i) => {
-    return rows[Math.floor(i / stride)]![i % stride] ?? 0;
-  });
-}
-
-interface ReferenceLayer {
-  readonly inputSize: number;
-  readonly outputSize: number;
-  readonly weight: Float32Array;
-  readonly offset: Float32Array;
-}
-
-/** Forward and backward by the definitions, in float64. */
-function denseReference(layers: readonly ReferenceLayer[], x: number[][], dy: number[][]) {
-  const inputs: number[][][] = [];
-  let y = x;
-  layers.forEach(({ outputSize, weight, offset }, l) => {
-    inputs.push(y);
-    y = y.map((row) =>
-      Array.from({ length: outputSize }, (_, o) => {
-        const sum = row.reduce((total, value, i) => total + value * weight[i * outputSize + o]!, offset[o]!);
-        return l < layers.length - 1 ? Math.max(0, sum) : sum;
-      }),
-    );
-  });
-  let dx = dy;
-  const gradients: number[] = [];
-  for (let l = layers.length - 1; l >= 0; l--) {
-    const { inputSize, outputSize, weight } = layers[l]!;
-    const [input, grad] = [inputs[l]!, dx];
-    const dWeight = Array.from({ length: inputSize * outputSize }, (_, at) => {
-      const [i, o] = [Math.floor(at / outputSize), at % outputSize];
-      return input.reduce((sum, row, r) => sum + row[i]! * grad[r]![o]!, 0);
-    });
-    const dOffset = Array.from({ length: outputSize }, (_, o) => grad.reduce((sum, row) => sum + row[o]!, 0));
-    gradients.unshift(...dWeight, ...dOffset);
-    dx = grad.map((row, r) =>
-      Array.from({ length: inputSize }, (_, i) => {
-        const sum = row.reduce((total, value, o) => total + value * weight[i * outputSize + o]!, 0);
-        return l === 0 || input[r]![i]! > 0 ? sum : 0;
-      }),
-    );
-  }
-  return { y, dx, dParameters: gradients };
 }
 
 /** Eq. 13 with the kernel in a = tanh u, a median bandwidth for each state, and two-dimensional actions. */

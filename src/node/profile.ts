@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { environmentNames } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
-import { mebibytes, type Gpu, type MemoryUse } from '../gpu/gpu.ts';
+import { mebibytes, type Gpu, type KernelFamily, type MemoryUse } from '../gpu/gpu.ts';
 import { measureCopyBandwidth, type CopyBandwidth } from '../profile/bandwidth.ts';
+import { levelsOf } from '../profile/levels.ts';
 import { measureOverhead, type Overhead } from '../profile/overhead.ts';
 import {
   byKernel,
@@ -18,7 +19,7 @@ import { measureRoofline } from '../profile/roofline.ts';
 import { traceOf } from '../profile/trace.ts';
 import type { Config } from '../train/config.ts';
 import { iterationsPerSubmit } from '../train/limits.ts';
-import { parseAdapterChoice } from './adapter.ts';
+import { parseAdapterChoice, parseKernelFamily } from './adapter.ts';
 import { readConfig, type ConfigFlags } from './arguments.ts';
 import { requireWritable, writeResults } from './results-file.ts';
 import {
@@ -45,6 +46,7 @@ interface ProfileFlags extends ConfigFlags {
   readonly sweep: readonly string[];
   readonly figure?: string;
   readonly adapter?: string;
+  readonly kernels?: string;
 }
 
 /** Times that everything is timed. */
@@ -60,6 +62,9 @@ const MICROSECONDS_PER_MS = 1000;
 interface IterationReport extends IterationRates {
   /** Nanoseconds between two readings of the clock; null where times are the host's. */
   readonly timestampStep: number | null;
+  /** Dispatches of which each waits for the one before, at most: see `levelsOf`. */
+  readonly levels: number;
+  readonly kernelFamily: KernelFamily;
   readonly submitsIn100Iterations: number;
   readonly steps: readonly (StepProfile & Rates)[];
   readonly kernels: readonly (KernelProfile & Rates)[];
@@ -85,7 +90,8 @@ export async function profileAction(environment: string, flags: ProfileFlags): P
   const config = await readConfig(environment, flags);
   const sweeps = flags.sweep.map((text) => parseSweep(text, config));
   await checkFiles(flags);
-  const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter));
+  const family = parseKernelFamily(flags.kernels);
+  const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter), family);
   process.stderr.write(`softq: profiling ${environment} by ${config.algorithm} on ${adapter}\n`);
   const gflops = await measureRoofline(gpu);
   const copy = await measureCopyBandwidth(gpu);
@@ -141,6 +147,8 @@ async function profileIteration(gpu: Gpu, config: Config, peak: Peak): Promise<I
   return {
     timestampStep: step,
     ...iterationRates(config, milliseconds),
+    levels: levelsOf(both),
+    kernelFamily: gpu.kernelFamily,
     submitsIn100Iterations: Math.ceil(100 / iterationsPerSubmit(config)),
     steps: steps.map(withRates),
     kernels: byKernel(steps).map(withRates),
@@ -215,7 +223,8 @@ function fixedCosts({ overhead, timestampStep, steps, ...iteration }: IterationR
       'host, per iteration',
       `${encoding.toFixed(1)} us encoding, ${submitting.toFixed(1)} us submitting (${runsPerSubmit} iterations a submit)`,
     ],
-    ['dispatches per iteration', String(steps[0]!.dispatches)],
+    ['kernels', iteration.kernelFamily],
+    ['dispatches per iteration', `${steps[0]!.dispatches}, in ${iteration.levels} levels of dependence`],
     ['submits in 100 iterations', String(iteration.submitsIn100Iterations)],
     ['updates/s', iteration.updatesPerSecond.toFixed(1)],
     ['environment steps/s', iteration.environmentStepsPerSecond.toFixed(0)],

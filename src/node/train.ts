@@ -3,7 +3,7 @@ import { hoverWarning } from '../exact/hover-warning.ts';
 import type { Optimum } from '../exact/optimum.ts';
 import { measureAgainst } from '../experiments/ground-truth.ts';
 import { optimumForFigure, solveOptimum } from '../experiments/run-optimum.ts';
-import { Gpu, mebibytes } from '../gpu/gpu.ts';
+import { Gpu, mebibytes, type KernelFamily } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
 import type { Refinement } from '../rl/refined-policy.ts';
 import type { Config } from '../train/config.ts';
@@ -11,7 +11,7 @@ import { Evaluator, type Evaluation, type Learned } from '../train/evaluator.ts'
 import type { GroundTruth } from '../train/ground-truth.ts';
 import type { MetricRow } from '../train/metrics.ts';
 import { Trainer, type Progress } from '../train/trainer.ts';
-import { acquireAdapter, type AdapterChoice } from './adapter.ts';
+import { acquireAdapter, parseKernelFamily, type AdapterChoice } from './adapter.ts';
 import { createDocument } from './document.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { svgToPng } from './png.ts';
@@ -45,10 +45,16 @@ export interface TrainResult {
   readonly interrupted: number | undefined;
 }
 
-/** A device on the adapter of the user's choice. */
-export async function openGpu(choice: AdapterChoice): Promise<{ gpu: Gpu; name: string }> {
+/**
+ * A device on the adapter of the user's choice, with kernels of their choice.
+ * @throws UsageError where there is no such adapter.
+ */
+export async function openGpu(
+  choice: AdapterChoice,
+  family = parseKernelFamily(undefined),
+): Promise<{ gpu: Gpu; name: string }> {
   const { gpu: instance, adapter, name } = await acquireAdapter(choice);
-  return { gpu: await Gpu.create(instance, adapter), name };
+  return { gpu: await Gpu.create(instance, adapter, family), name };
 }
 
 /**
@@ -58,9 +64,9 @@ export async function openGpu(choice: AdapterChoice): Promise<{ gpu: Gpu; name: 
  */
 export async function train(
   config: Config,
-  options: { adapter: AdapterChoice; parent: string },
+  options: { adapter: AdapterChoice; kernels: KernelFamily | undefined; parent: string },
 ): Promise<TrainResult> {
-  const { gpu, name: adapter } = await openGpu(options.adapter);
+  const { gpu, name: adapter } = await openGpu(options.adapter, options.kernels);
   const trainer = await Trainer.create(gpu, config);
   const folder = await RunFolder.create(options.parent, config);
   process.stderr.write(

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseAdapterChoice } from '../../src/node/adapter.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { parseAdapterChoice, parseKernelFamily } from '../../src/node/adapter.ts';
 import { UsageError } from '../../src/gpu/errors.ts';
 import type { BuiltModule, ChildOptions, ChildResult } from '../support/child.ts';
 import { buildModule, runProgram } from '../support/child.ts';
@@ -131,6 +131,18 @@ describe('the choice of the adapter', () => {
     expect(() => parseAdapterChoice('cuda')).toThrow(
       "--adapter is 'cuda', but must be one of auto, system, swiftshader.",
     );
+  });
+
+  test('the kernels of --kernels or SOFTQ_KERNELS are ones that there are, or what suits the adapter', () => {
+    expect(parseKernelFamily(undefined)).toBeUndefined();
+    expect(parseKernelFamily('auto')).toBeUndefined();
+    expect(parseKernelFamily('fused')).toBe('fused');
+    expect(() => parseKernelFamily('tensor')).toThrow(
+      "--kernels is 'tensor', but must be one of auto, layered, fused.",
+    );
+    vi.stubEnv('SOFTQ_KERNELS', 'fast');
+    expect(() => parseKernelFamily(undefined)).toThrow("SOFTQ_KERNELS is 'fast'");
+    vi.unstubAllEnvs();
   });
 
   test('SOFTQ_ADAPTER counts where --adapter is not given', async () => {

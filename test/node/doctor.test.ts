@@ -1,13 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { acquireAdapter, parseAdapterChoice } from '../../src/node/adapter.ts';
-import {
-  checkKernels,
-  compareKernel,
-  doctor,
-  renderDoctor,
-  type DoctorReport,
-} from '../../src/node/doctor.ts';
+import { checkKernels, doctor, renderDoctor, type DoctorReport } from '../../src/node/doctor.ts';
+import { compareKernel } from '../../src/node/kernel-check.ts';
 import { runNode } from '../support/child.ts';
 
 const CHOICE = parseAdapterChoice(undefined);
@@ -28,6 +23,9 @@ describe('doctor', () => {
       'dense forward',
       'dense backward to input',
       'dense backward to parameters',
+      'fused forward',
+      'fused backward to input',
+      'fused backward to parameters',
       'Stein direction',
       'soft value',
       'TD target',

@@ -1,0 +1,107 @@
+import type { Gpu } from '../gpu/gpu.ts';
+import { program } from '../gpu/program.ts';
+import { padded } from '../gpu/tensor.ts';
+import { FusedPass } from '../nn/fused-pass.ts';
+import { Mlp, type ParameterGradient } from '../nn/mlp.ts';
+import { compareKernel, numbers, padRows, type KernelCheck } from './kernel-check.ts';
+import { chunks, columns } from './vector-file.ts';
+
+/** Largest error of sums of products. */
+const LINEAR = 1e-5;
+
+/** y = W3 relu(W2 relu(W1 x)) and both of its gradients, a layer at a time and all in one dispatch. */
+export async function checkDense(gpu: Gpu): Promise<KernelCheck[]> {
+  const [inputSize, outputSize, rows] = [5, 3, 150];
+  const spec = { inputSize, hidden: [12, 9], outputSize, activation: 'relu' as const };
+  const mlp = new Mlp(gpu, 'doctor', spec, 1);
+  const { parameters } = mlp;
+  const arrays = parameters
+    .unpack(new Float32Array(parameters.size))
+    .map(({ name, data }, i) => [name, numbers(i, data.length)] as const);
+  gpu.write(parameters.tensor, parameters.pack(new Map(arrays)));
+  const x = chunks([...numbers(100, rows * inputSize)], inputSize);
+  const dy = chunks([...numbers(101, rows * outputSize)], outputSize);
+
+  const pass = mlp.pass('doctor.pass', rows);
+  const outputGrad = pass.gradTensor('outputGrad', outputSize);
+  const inputGrad = pass.gradTensor('inputGrad', inputSize);
+  const parameterGrad = pass.parameterGradient();
+  gpu.write(pass.input, padRows(x));
+  gpu.write(outputGrad, padRows(dy));
+  await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
+  const summed = async ({ tensor }: ParameterGradient) => {
+    const sum = new Float32Array(parameters.size);
+    (await gpu.read(tensor)).forEach((value, i) => (sum[i % parameters.size]! += value));
+    return parameters.unpack(sum).flatMap(({ data }) => [...data]);
+  };
+
+  const layers = parameters.layers.map((layer, i) => ({
+    ...layer,
+    weight: arrays[2 * i]![1],
+    offset: arrays[2 * i + 1]![1],
+  }));
+  const reference = denseReference(layers, x, dy);
+  const read = async (tensor: typeof inputGrad, width: number) =>
+    columns(await gpu.read(tensor), padded(width), width).flat();
+  const tensors = {
+    x: gpu.tensorOf('doctor.x', Float32Array.from(x.flat())),
+    dy: gpu.tensorOf('doctor.dy', Float32Array.from(dy.flat())),
+    y: gpu.tensor('doctor.y', [rows, outputSize]),
+    dx: gpu.tensor('doctor.dx', [rows, inputSize]),
+  };
+  const fused = new FusedPass(gpu, 'doctor.fused', mlp, rows, 'gradients');
+  const params = { inputs: inputSize, outputs: outputSize };
+  const role = { module: { file: 'nn/fused/rows.wgsl' }, tensors, params };
+  const fusedGradient = fused.parameterGradient();
+  const steps = [fused.gradient(role, { inputGradient: true }), fusedGradient.step];
+  await gpu.run(program('doctor.fused', steps));
+  return [
+    compareKernel('dense forward', await read(pass.output, outputSize), reference.y.flat(), LINEAR),
+    compareKernel('dense backward to input', await read(inputGrad, inputSize), reference.dx.flat(), LINEAR),
+    compareKernel('dense backward to parameters', await summed(parameterGrad), reference.dParameters, LINEAR),
+    compareKernel('fused forward', await gpu.read(tensors.y), reference.y.flat(), LINEAR),
+    compareKernel('fused backward to input', await gpu.read(tensors.dx), reference.dx.flat(), LINEAR),
+    compareKernel('fused backward to parameters', await summed(fusedGradient), reference.dParameters, LINEAR),
+  ];
+}
+
+interface ReferenceLayer {
+  readonly inputSize: number;
+  readonly outputSize: number;
+  readonly weight: Float32Array;
+  readonly offset: Float32Array;
+}
+
+/** Forward and backward by the definitions, in float64. */
+function denseReference(layers: readonly ReferenceLayer[], x: number[][], dy: number[][]) {
+  const inputs: number[][][] = [];
+  let y = x;
+  layers.forEach(({ outputSize, weight, offset }, l) => {
+    inputs.push(y);
+    y = y.map((row) =>
+      Array.from({ length: outputSize }, (_, o) => {
+        const sum = row.reduce((total, value, i) => total + value * weight[i * outputSize + o]!, offset[o]!);
+        return l < layers.length - 1 ? Math.max(0, sum) : sum;
+      }),
+    );
+  });
+  let dx = dy;
+  const gradients: number[] = [];
+  for (let l = layers.length - 1; l >= 0; l--) {
+    const { inputSize, outputSize, weight } = layers[l]!;
+    const [input, grad] = [inputs[l]!, dx];
+    const dWeight = Array.from({ length: inputSize * outputSize }, (_, at) => {
+      const [i, o] = [Math.floor(at / outputSize), at % outputSize];
+      return input.reduce((sum, row, r) => sum + row[i]! * grad[r]![o]!, 0);
+    });
+    const dOffset = Array.from({ length: outputSize }, (_, o) => grad.reduce((sum, row) => sum + row[o]!, 0));
+    gradients.unshift(...dWeight, ...dOffset);
+    dx = grad.map((row, r) =>
+      Array.from({ length: inputSize }, (_, i) => {
+        const sum = row.reduce((total, value, o) => total + value * weight[i * outputSize + o]!, 0);
+        return l === 0 || input[r]![i]! > 0 ? sum : 0;
+      }),
+    );
+  }
+  return { y, dx, dParameters: gradients };
+}
