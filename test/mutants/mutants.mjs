@@ -1,8 +1,9 @@
 // The typical mistakes of an implementation of soft Q-learning, one replaced text each: here those of its kernels, in
-// exact.mjs and policies.mjs those of what surrounds it. `npm run mutants` makes them one at a time and runs the tests
+// fused.mjs those of whole networks in a dispatch, in exact.mjs and policies.mjs those of what surrounds it. `npm run mutants` makes them one at a time and runs the tests
 // that must notice. Types and meanings: mutants.d.mts.
 
 import { EXACT } from './exact.mjs';
+import { FUSED } from './fused.mjs';
 import { POLICIES } from './policies.mjs';
 
 const SVGD = 'test/svgd/svgd.test.ts';
@@ -17,35 +18,35 @@ const SOFT_Q_LEARNING = [
     name: 'no-repulsion',
     mistake: 'the Stein direction has no repulsive term',
     file: 'shaders/svgd/stein_direction.wgsl',
-    find: 'kappa * score(at, q_slope) + params.repulsion * repulsion;',
-    replace: 'kappa * score(at, q_slope);',
+    find: '+ params.repulsion * kernel_slope(kappa, difference, h, actions[at]);',
+    replace: ';',
     checks: [SVGD],
     acceptance: ['mean return', 'mean episode length', 'policy entropy'],
   },
   {
     name: 'reversed-repulsion',
     mistake: 'particles attract each other: the kernel’s gradient is taken by the wrong argument',
-    file: 'shaders/svgd/stein_direction.wgsl',
-    find: 'var repulsion = -2.0 / h',
-    replace: 'var repulsion = 2.0 / h',
+    file: 'shaders/svgd/stein_terms.wgsl',
+    find: 'let slope_of_x = -2.0 / h',
+    replace: 'let slope_of_x = 2.0 / h',
     checks: [SVGD],
     acceptance: ['smallest goal share', 'mean return', 'policy entropy'],
   },
   {
     name: 'no-tanh-jacobian',
     mistake: 'the score lacks the log-derivative of tanh',
-    file: 'shaders/svgd/stein_direction.wgsl',
-    find: 'return (1.0 - action * action) * q_slope - 2.0 * action;',
-    replace: 'return (1.0 - action * action) * q_slope;',
+    file: 'shaders/svgd/stein_terms.wgsl',
+    find: 'return (1.0 - a * a) * q_slope - 2.0 * a;',
+    replace: 'return (1.0 - a * a) * q_slope;',
     checks: [SVGD],
     acceptance: ['policy entropy'],
   },
   {
     name: 'no-chain-rule',
     mistake: 'dQ/da stands in the score for dQ/du',
-    file: 'shaders/svgd/stein_direction.wgsl',
-    find: 'return (1.0 - action * action) * q_slope - 2.0 * action;',
-    replace: 'return q_slope - 2.0 * action;',
+    file: 'shaders/svgd/stein_terms.wgsl',
+    find: 'return (1.0 - a * a) * q_slope - 2.0 * a;',
+    replace: 'return q_slope - 2.0 * a;',
     checks: [SVGD],
   },
   {
@@ -167,15 +168,15 @@ const SOFT_Q_LEARNING = [
   {
     name: 'polyak-reversed',
     mistake: 'the target network moves away from the online one',
-    file: 'shaders/nn/target_update.wgsl',
-    find: 'params.tau * (online[id.x] - averaged[id.x])',
-    replace: 'params.tau * (averaged[id.x] - online[id.x])',
+    file: 'shaders/nn/polyak.wgsl',
+    find: 'params.tau * (online - averaged[at])',
+    replace: 'params.tau * (averaged[at] - online)',
     checks: [TARGET],
   },
   {
     name: 'hard-copy-off-by-one',
     mistake: 'the target network is copied one update late',
-    file: 'shaders/nn/target_update.wgsl',
+    file: 'shaders/nn/polyak.wgsl',
     find: '(clock.updates + 1u) % params.interval',
     replace: 'clock.updates % params.interval',
     checks: [TARGET],
@@ -223,14 +224,14 @@ const SOFT_Q_LEARNING = [
   {
     name: 'replay-beyond-its-size',
     mistake: 'minibatches hold records that were never written',
-    file: 'shaders/replay/sample.wgsl',
-    find: 'id.x).x, clock.replay_size)',
-    replace: 'id.x).x, params.capacity)',
+    file: 'shaders/replay/pick.wgsl',
+    find: 'row).x, clock.replay_size)',
+    replace: 'row).x, 2u * clock.replay_size)',
     checks: ['test/rl/replay-buffer.test.ts'],
   },
 ];
 
-export const MUTANTS = [...SOFT_Q_LEARNING, ...EXACT, ...POLICIES];
+export const MUTANTS = [...SOFT_Q_LEARNING, ...FUSED, ...EXACT, ...POLICIES];
 
 export function occurrences(text, { find }) {
   return text.split(find).length - 1;

@@ -1,0 +1,103 @@
+// Mistakes of the kernels that compute whole networks in a dispatch.
+
+const PASS = 'test/nn/fused-pass.test.ts';
+const LEARNER = 'test/algorithms/soft-q-learning.test.ts';
+
+export const FUSED = [
+  {
+    name: 'fused-last-layer-activated',
+    mistake: 'the last layer has an activation as the hidden ones have',
+    file: 'shaders/nn/fused/forward_layers.wgsl',
+    find: 'let hidden = layer + 1u < network.layers;',
+    replace: 'let hidden = true;',
+    checks: [PASS],
+  },
+  {
+    name: 'fused-sum-kept',
+    mistake: 'a layer adds to the sums of the one before',
+    file: 'shaders/nn/fused/backward_layers.wgsl',
+    find: 'var dx = mat4x4f();',
+    replace: 'var dx = mat4x4f(vec4f(1.0), vec4f(), vec4f(), vec4f());',
+    checks: [PASS],
+  },
+  {
+    name: 'fused-slope-of-the-input',
+    mistake: 'the gradient to the input is multiplied by an activation that is not there',
+    file: 'shaders/nn/fused/backward_layers.wgsl',
+    find: 'dx[c] * slope(workspace[x_at + at]), layer > 0u)',
+    replace: 'dx[c] * slope(workspace[x_at + at]), true)',
+    checks: [PASS],
+  },
+  {
+    name: 'fused-member-weights',
+    mistake: 'every member computes with the weights of the first',
+    file: 'shaders/nn/fused/forward_layers.wgsl',
+    find: 'let weights = member * network.member4 + weights_of(layer);',
+    replace: 'let weights = weights_of(layer);',
+    checks: [PASS],
+  },
+  {
+    name: 'fused-bias-gradient',
+    mistake: 'the gradient of the biases misses the last block of rows',
+    file: 'shaders/nn/fused/parameters.wgsl',
+    find: 'bias += vec4f(1.0) * dy;',
+    replace: 'if (block + 1u < end) { bias += vec4f(1.0) * dy; }',
+    checks: [PASS],
+  },
+  {
+    name: 'fused-terminated-ignored',
+    mistake: 'the target bootstraps through the end of an episode',
+    file: 'shaders/rl/fused/critic.wgsl',
+    find: 'params.discount * (1.0 - terminated) * value',
+    replace: 'params.discount * value',
+    checks: [LEARNER],
+  },
+  {
+    name: 'fused-hard-max',
+    mistake: 'the largest Q stands for the soft value',
+    file: 'shaders/rl/fused/critic.wgsl',
+    find: 'largest + alpha * (log(sum / f32(params.particles)) - params.log_density)',
+    replace: 'largest - alpha * params.log_density',
+    checks: [LEARNER],
+  },
+  {
+    name: 'fused-reward-for-next-state',
+    mistake: 'the proposed actions are taken at s, not at the next state',
+    file: 'shaders/rl/fused/next_actions.wgsl',
+    find: 'ring[record + s + a + 1u + i]',
+    replace: 'ring[record + i]',
+    checks: [LEARNER],
+  },
+  {
+    name: 'fused-median-rank',
+    mistake: 'the rank of the median is off by one for an even count',
+    file: 'shaders/svgd/bandwidth.wgsl',
+    find: 'let rank = pairs - 1u - pairs / 2u;',
+    replace: 'let rank = pairs / 2u;',
+    checks: [LEARNER],
+  },
+  {
+    name: 'fused-fixed-rows-learn',
+    mistake: 'fixed particles that share a block with updated ones keep a gradient of their own',
+    file: 'shaders/rl/fused/stein_direction.wgsl',
+    find: 'set_output_gradient(row, d, 0.0);',
+    replace: 'set_output_gradient(row, d, params.scale);',
+    checks: [LEARNER],
+  },
+  {
+    name: 'fused-actor-descends',
+    mistake: 'the sampling network moves against the Stein direction',
+    file: 'src/algorithms/fused-update.ts',
+    find: 'scale: -1 / (states * updatedParticles)',
+    replace: 'scale: 1 / (states * updatedParticles)',
+    checks: [LEARNER],
+  },
+  {
+    name: 'fused-target-online',
+    mistake: 'the TD target is computed with the parameters that are being learned',
+    file: 'src/algorithms/fused-update.ts',
+    find: "'q-target', softQ.target.mlp,",
+    replace: "'q-target', softQ.mlp,",
+    checks: [LEARNER],
+  },
+];
