@@ -41,7 +41,8 @@ export class Exact {
   readonly #report: (report: Extract<Report, { type: 'exact' }>) => void;
   #on = false;
   #solved: Solved | null = null;
-  #solving: Promise<void> | null = null;
+  /** The solution under way, and how to stop it. One that was stopped is there until its last submit has run. */
+  #solving: { readonly task: ExactTask; readonly stop: AbortController } | null = null;
   #asked: ExactTask | null = null;
   #askedAt = 0;
   /** Counts solutions, so that a picture can tell whether it shows the newest. */
@@ -52,11 +53,11 @@ export class Exact {
   }
 
   /**
-   * The solution under way, or null. Until it is there no scope of the device may end that began before it: the solver's
-   * tensors would go with it.
+   * Whether a solution is under way. Unless it is stopped first, no scope of the device may end that began before it: the
+   * solver's tensors would go with it.
    */
-  get solving(): Promise<void> | null {
-    return this.#solving;
+  get solving(): boolean {
+    return this.#solving !== null && !this.#solving.stop.signal.aborted;
   }
 
   /** Whether there is an answer to the task as it was last asked for, and which one. */
@@ -69,10 +70,18 @@ export class Exact {
   /** Asked for again, it solves and reports again, also after a failure. */
   turn(on: boolean): void {
     if (!on && !this.#on) return;
+    this.stop();
     this.#on = on;
     this.#asked = null;
     this.#solved = null;
     if (!on) this.#report({ type: 'exact', state: 'off', message: '' });
+  }
+
+  /** Stops a solution under way at once: it submits nothing more. Its question is asked again by the next that follows. */
+  stop(): void {
+    if (!this.solving) return;
+    this.#solving!.stop.abort();
+    this.#asked = null;
   }
 
   /** Forgets which question was asked last, so that it is asked again: its answer was lost with the device. */
@@ -80,7 +89,10 @@ export class Exact {
     this.#asked = null;
   }
 
-  /** Solves `task` unless that is done, under way, or the task changed less than a second ago. `now` in milliseconds. */
+  /**
+   * Solves `task` unless that is done, under way, or the task changed less than a second ago; what is being solved for
+   * another task is stopped. `now` in milliseconds.
+   */
   follow(gpu: Gpu, task: ExactTask, now: number): void {
     if (!this.#on) return;
     if (!this.#asked || !same(this.#asked, task)) {
@@ -88,16 +100,19 @@ export class Exact {
       this.#askedAt = this.#asked ? now : -Infinity;
       this.#asked = task;
     }
+    if (this.#solving && !same(this.#solving.task, task)) this.#solving.stop.abort();
     const known = this.#solved !== null && same(this.#solved.task, task);
     if (known || this.#solving || now - this.#askedAt < DEBOUNCE_MS) return;
     this.#askedAt = Infinity;
     this.#report({ type: 'exact', state: 'solving', message: 'Solving the task exactly.' });
-    this.#solving = this.#solve(gpu, task).finally(() => {
+    const stop = new AbortController();
+    this.#solving = { task, stop };
+    void this.#solve(gpu, task, stop.signal).finally(() => {
       this.#solving = null;
     });
   }
 
-  async #solve(gpu: Gpu, task: ExactTask): Promise<void> {
+  async #solve(gpu: Gpu, task: ExactTask, signal: AbortSignal): Promise<void> {
     try {
       if (task.environment !== 'multigoal') {
         throw new UsageError(`The exact optimum is known of multigoal alone, not of ${task.environment}.`);
@@ -105,17 +120,18 @@ export class Exact {
       const started = performance.now();
       const { temperature, discount } = task;
       const params = multigoalWith(task.goals).defaultParams;
-      const optimum = await MultigoalOptimum.solve(gpu, { temperature, discount, spacing: SPACING, params });
+      const problem = { temperature, discount, spacing: SPACING, params };
+      const optimum = await MultigoalOptimum.solve(gpu, problem, { signal });
       const { states, actions } = referencePairs(optimum, optimum.model(0), { count: PAIRS });
       const rows = states.map((state, i) => [...state, ...actions[i]!]);
       const values = states.map((state, i) => optimum.qAt(state, actions[i]!));
-      if (!this.#on) return;
       this.#solved = { task, optimum, rows, values };
       this.#version++;
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       const message = `Solved in ${optimum.sweeps} sweeps of soft value iteration, ${seconds} s.`;
       this.#report({ type: 'exact', state: 'ready', message });
     } catch (error) {
+      if (signal.aborted) return;
       this.#solved = null;
       // A lost device is reported by whoever uses it next.
       this.#report({ type: 'exact', state: 'failed', message: (error as Error).message });

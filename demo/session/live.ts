@@ -139,9 +139,9 @@ export class Live {
     }
   }
 
-  /** Waits until nothing is under way, so that tensors may be made and destroyed. */
+  /** Stops what can be stopped and waits for the rest, so that tensors may be made and destroyed. */
   async settle(): Promise<void> {
-    await this.exact.solving;
+    this.exact.stop();
     await Promise.allSettled(this.#inFlight);
     while (this.#busy.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
   }
@@ -310,14 +310,11 @@ export class Live {
     const { evaluation, checkpoint, distance } = this.#duties;
     const { run, exact } = this;
     const { gpu } = run.trainer;
-    const mayMakeTensors = exact.solving === null;
-    if (mayMakeTensors) {
-      exact.follow(gpu, { ...run.config, goals: run.goals, temperature: this.#settlingAlpha() }, now);
-      if (exact.version > 0 !== (this.#exactShown !== '')) this.changed();
-      if (exact.version === 0) this.#exactShown = '';
-    }
+    exact.follow(gpu, { ...run.config, goals: run.goals, temperature: this.#settlingAlpha() }, now);
+    if (exact.version > 0 !== (this.#exactShown !== '')) this.changed();
+    if (exact.version === 0) this.#exactShown = '';
     const learned = run.trainer.updates > 0;
-    const canTest = exact.solving === null || !run.evaluatorIsStale;
+    const canTest = !exact.solving || !run.evaluatorIsStale;
     if (learned && canTest && this.#stale.evaluation && evaluation.due(now)) {
       this.#stale.evaluation = false;
       await this.#held(evaluation, async () => {

@@ -91,10 +91,16 @@ export class MultigoalOptimum implements Optimum {
   }
 
   /**
-   * Solves `problem`; nothing of it stays on `gpu`.
+   * Solves `problem`; nothing of it stays on `gpu`. It takes seconds on a slow adapter: once `signal` is aborted, nothing
+   * more is submitted, and the promise rejects when what was submitted last has run.
    * @throws UsageError for a number out of range, or a grid that does not fit the task or the adapter.
+   * @throws the signal's reason (by default a DOMException named AbortError) if it is aborted before the solution is there.
    */
-  static async solve(gpu: Gpu, problem: MultigoalProblem): Promise<MultigoalOptimum> {
+  static async solve(
+    gpu: Gpu,
+    problem: MultigoalProblem,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<MultigoalOptimum> {
     const { temperature, discount = 0.99, spacing = 0.02, params = {} } = problem;
     const world = new MultigoalWorld(params);
     const coldest = world.actionCost / MOST_ACTION_NATS;
@@ -112,7 +118,7 @@ export class MultigoalOptimum implements Optimum {
           'spacing to 1.',
       );
     }
-    const solved = await iterateSoftValue(gpu, world, grid, { temperature, discount });
+    const solved = await iterateSoftValue(gpu, world, grid, { temperature, discount, signal });
     return new MultigoalOptimum(world, { temperature, discount, spacing, params }, solved);
   }
 

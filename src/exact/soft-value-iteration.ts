@@ -90,15 +90,18 @@ function finestWithin(world: MultigoalWorld, bytes: number): number {
  * Solves V = T V, T as in `softBackup` (Theorem 2 of the paper: soft value iteration), on `grid` to a residual of 1e-5
  * nats or two float32 steps of the largest value. Sweeps of the grid itself are few: after each, a grid half as fine
  * solves for what is still missing, and so on down (the full approximation scheme of Brandt 1977). Its tensors are
- * destroyed when it resolves.
+ * destroyed when it settles. Once `signal` is aborted it submits nothing more, so that they may also be destroyed earlier.
  * @throws UsageError if the iteration does not settle, which a discount very near to 1 may cause.
+ * @throws the signal's reason if it was aborted before or meanwhile.
  */
 export async function iterateSoftValue(
   gpu: Gpu,
   world: MultigoalWorld,
   grid: Grid,
-  options: { temperature: number; discount: number },
+  options: { temperature: number; discount: number; signal: AbortSignal | undefined },
 ): Promise<SoftValueGrid> {
+  const { signal } = options;
+  signal?.throwIfAborted();
   const grids = [grid];
   for (let reach = grid.reach >> 1; reach >= LEAST_REACH; reach--) {
     const coarser = gridOf(world, reach);
@@ -111,6 +114,7 @@ export async function iterateSoftValue(
   });
   try {
     await gpu.ready();
+    signal?.throwIfAborted();
     let residual = Infinity;
     for (const level of levels) {
       level.startFromCoarser();
@@ -127,6 +131,7 @@ export async function iterateSoftValue(
 class Level {
   sweeps = 0;
   readonly #gpu: Gpu;
+  readonly #signal: AbortSignal | undefined;
   readonly #grid: Grid;
   readonly #noisy: boolean;
   readonly #coarser: Level | undefined;
@@ -151,11 +156,17 @@ class Level {
     gpu: Gpu,
     world: MultigoalWorld,
     grid: Grid,
-    options: { temperature: number; discount: number; coarser: Level | undefined },
+    options: {
+      temperature: number;
+      discount: number;
+      signal: AbortSignal | undefined;
+      coarser: Level | undefined;
+    },
   ) {
     const { coarser } = options;
     const { reach, points } = grid;
     this.#gpu = gpu;
+    this.#signal = options.signal;
     this.#grid = grid;
     this.#noisy = world.noise > 0;
     this.#coarser = coarser;
@@ -252,7 +263,7 @@ class Level {
 
   /** The largest change of the last sweep and the largest value. */
   async #extremesOf(): Promise<{ change: number; size: number }> {
-    const extremes = await this.#gpu.read(this.#extremes);
+    const extremes = await this.#read(this.#extremes);
     const largest = (part: number) =>
       extremes.subarray(part * PARTS, (part + 1) * PARTS).reduce((most, one) => Math.max(most, one), 0);
     return { change: largest(0), size: largest(1) };
@@ -261,8 +272,14 @@ class Level {
   /** The value and, where there is noise, what follows each reached position. */
   async read(): Promise<Pick<SoftValueGrid, 'value' | 'continuation'>> {
     const { points, extended } = this.#grid;
-    const value = byColumns(await this.#gpu.read(this.#value), points);
-    const blurred = this.#noisy ? byColumns(await this.#gpu.read(this.#reached), extended) : undefined;
+    const value = byColumns(await this.#read(this.#value), points);
+    const blurred = this.#noisy ? byColumns(await this.#read(this.#reached), extended) : undefined;
     return { value, continuation: blurred };
+  }
+  /** Reads back: the only thing that a level waits for, and so where it stops if its solution is no longer wanted. */
+  async #read(tensor: Tensor): Promise<Float32Array> {
+    const data = await this.#gpu.read(tensor);
+    this.#signal?.throwIfAborted();
+    return data;
   }
 }

@@ -3,6 +3,7 @@ import { MULTIGOAL_GOALS } from '../../src/envs/multigoal.ts';
 import { hoverWarning } from '../../src/exact/hover-warning.ts';
 import { MultigoalOptimum, type MultigoalProblem } from '../../src/exact/multigoal-optimum.ts';
 import { UsageError } from '../../src/gpu/errors.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
 import { OPTIMUM_POINTS, solveNaively, type GridTask } from '../oracles/multigoal-optimum.ts';
 import { kolmogorovSmirnov } from '../oracles/statistics.ts';
 import { expectClose, TRANSCENDENTAL } from '../support/compare.ts';
@@ -62,6 +63,17 @@ function integrals(optimum: MultigoalOptimum, state: readonly number[], cells = 
   return { logIntegral, entropy: logIntegral - mean };
 }
 
+/** Expects V at every point of the grid to be what sums over all actions give, and gives those. */
+function expectNaiveValues(optimum: MultigoalOptimum, task: GridTask): number[] {
+  const naive = solveNaively(task);
+  const place = (index: number) => index / task.steps - task.bound;
+  const values = naive.flatMap((column, i) =>
+    column.map((_value, j) => optimum.valueAt([place(i), place(j)])),
+  );
+  expectClose(values, naive.flat(), TRANSCENDENTAL);
+  return naive.flat();
+}
+
 describe('soft value iteration agrees with sums over all actions at once', () => {
   test.each<[string, Partial<GridTask>]>([
     ['without noise', {}],
@@ -70,16 +82,61 @@ describe('soft value iteration agrees with sums over all actions at once', () =>
     ['with moved goals, no action cost and no way to end but one', { goals: [[1.5, 0]], actionCost: 0 }],
   ])('%s', async (_, change) => {
     const task = { ...SMALL, ...change };
-    const naive = solveNaively(task);
     const optimum = await MultigoalOptimum.solve(gpuOf(), problemOf(task));
-    const place = (index: number) => index / task.steps - task.bound;
-    const values = naive.flatMap((column, i) =>
-      column.map((_value, j) => optimum.valueAt([place(i), place(j)])),
-    );
-    expectClose(values, naive.flat(), TRANSCENDENTAL);
+    const naive = expectNaiveValues(optimum, task);
     // Two float32 steps of a value below 2^k nats are 2^(k - 23).
-    const largest = Math.max(...naive.flat().map(Math.abs)) / task.temperature;
+    const largest = Math.max(...naive.map(Math.abs)) / task.temperature;
     expect(optimum.residual).toBeLessThanOrEqual(Math.max(1e-5, 2 ** (Math.ceil(Math.log2(largest)) - 22)));
+  });
+});
+
+describe('a solution that is no longer wanted', () => {
+  const TASK: GridTask = { ...SMALL, noise: 0.1 };
+  const MOST_WAIT_MS = 20_000;
+
+  /** Begins to solve, and comes back in the middle of it. */
+  async function begin(gpu: Gpu) {
+    const stop = new AbortController();
+    const first = gpu.submits;
+    const solving = MultigoalOptimum.solve(gpu, problemOf(TASK), { signal: stop.signal });
+    const until = performance.now() + MOST_WAIT_MS;
+    while (gpu.submits < first + 3 && performance.now() < until)
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(gpu.submits).toBeGreaterThanOrEqual(first + 3);
+    return { solving, stop };
+  }
+
+  test('submits nothing more, says why, and leaves nothing on the device; a later one is right', async () => {
+    const gpu = gpuOf();
+    const before = gpu.memory().total;
+    const { solving, stop } = await begin(gpu);
+    expect(gpu.memory().total).toBeGreaterThan(before);
+    const { submits } = gpu;
+    const reason = new Error('the world has changed');
+    stop.abort(reason);
+    await expect(solving).rejects.toBe(reason);
+    expect(gpu.submits).toBe(submits);
+    expect(gpu.memory().total).toBe(before);
+    const optimum = await MultigoalOptimum.solve(gpu, problemOf(TASK));
+    expectNaiveValues(optimum, TASK);
+  });
+
+  test('lets go of its tensors at once: whoever stopped it may destroy them', async () => {
+    const gpu = gpuOf();
+    const free = gpu.scope();
+    const { solving, stop } = await begin(gpu);
+    stop.abort();
+    free();
+    await expect(solving).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+    await gpu.idle();
+  });
+
+  test('is not begun', async () => {
+    const gpu = gpuOf();
+    const { submits } = gpu;
+    const signal = AbortSignal.abort();
+    await expect(MultigoalOptimum.solve(gpu, problemOf(TASK), { signal })).rejects.toBe(signal.reason);
+    expect(gpu.submits).toBe(submits);
   });
 });
 
