@@ -8,8 +8,15 @@ import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Point } from '../demo/protocol.ts';
 import { encodeRecording, type Frame } from '../demo/page/recording.ts';
-import { FIGURE1_STATES } from '../src/experiments/figure1.ts';
-import { Evaluator, Gpu, MULTIGOAL_GOALS, MultigoalOptimum, resolveConfig, Trainer } from '../src/index.ts';
+import {
+  Evaluator,
+  FIGURE1_STATES,
+  Gpu,
+  MULTIGOAL_GOALS,
+  MultigoalOptimum,
+  resolveConfig,
+  Trainer,
+} from '../src/index.ts';
 import { acquireAdapter, parseAdapterChoice } from '../src/node/adapter.ts';
 
 const UPDATES_PER_FRAME = 25;

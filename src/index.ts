@@ -58,6 +58,7 @@ export {
   type EnvSpec,
 } from './envs/environment.ts';
 export {
+  FIGURE1_STATES,
   MOST_GOALS,
   multigoalWith,
   MULTIGOAL_BOUND,

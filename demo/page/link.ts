@@ -1,5 +1,6 @@
 import {
   DEFAULTS,
+  FIGURE1_STATES,
   flagOf,
   MOST_GOALS,
   MULTIGOAL_BOUND,
@@ -23,7 +24,12 @@ export interface Shared {
 }
 
 /** Figure 1's diagonal state is where a page starts: two modes say more than one or four. */
-export const START: Shared = { settings: {}, goals: MULTIGOAL_GOALS, look: [2.5, 2.5], compare: null };
+export const START: Shared = {
+  settings: {},
+  goals: MULTIGOAL_GOALS,
+  look: FIGURE1_STATES[2]!,
+  compare: null,
+};
 
 const TASK = 'multigoal';
 const GOALS = 'goals';

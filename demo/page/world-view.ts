@@ -1,19 +1,14 @@
-import { MOST_GOALS, MULTIGOAL_GOALS } from '../../src/index.ts';
-import type { OldTransitions, Point } from '../protocol.ts';
+import { FIGURE1_STATES, MOST_GOALS, MULTIGOAL_GOALS } from '../../src/index.ts';
+import type { OldTransitions } from '../protocol.ts';
 import { choice, row } from './control-rows.ts';
 import { byId, element } from './dom.ts';
 import { areDefaultGoals } from './goals.ts';
-import { START } from './link.ts';
 import type { LiveRun } from './live-run.ts';
 import { Plane, positionText } from './plane.ts';
 import type { Plot } from './plot.ts';
 
-/** The states of the paper's Figure 1, and what is to be seen at each. */
-const FIGURE1: readonly { readonly state: Point; readonly name: string }[] = [
-  { state: [-2.5, 0], name: 'near one goal' },
-  { state: [0, 0], name: 'in the middle' },
-  { state: START.look, name: 'between two' },
-];
+/** What is to be seen at each of Figure 1's states. */
+const SEEN = ['near one goal', 'in the middle', 'between two'];
 
 /** The world of the first learner, and what can be done to it. */
 export class WorldView {
@@ -32,11 +27,11 @@ export class WorldView {
     this.plot = this.#plane.plot;
     this.#add.addEventListener('click', () => this.#plane.addGoal());
     this.#reset.addEventListener('click', () => run.setGoals(MULTIGOAL_GOALS));
-    this.#states = FIGURE1.map(({ state, name }) => {
+    this.#states = FIGURE1_STATES.map((state, i) => {
       const button = element('button', { type: 'button', title: `Look at ${positionText(state)}` });
       button.append(
         element('span', { class: 'number', text: positionText(state) }),
-        element('small', { text: name }),
+        element('small', { text: SEEN[i]! }),
       );
       button.addEventListener('click', () => run.pin(state));
       return button;
@@ -84,7 +79,7 @@ export class WorldView {
     const { goals, look } = this.#run;
     this.#add.disabled = goals.length >= MOST_GOALS;
     this.#reset.disabled = areDefaultGoals(goals);
-    FIGURE1.forEach(({ state }, i) =>
+    FIGURE1_STATES.forEach((state, i) =>
       this.#states[i]!.setAttribute('aria-pressed', String(state.join() === this.#run.pinned.join())),
     );
     byId('energy-caption').textContent =

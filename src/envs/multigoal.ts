@@ -35,6 +35,16 @@ export const MULTIGOAL_PROBES: readonly (readonly [number, number])[] = [
 /** Index of (2.5, 2.5) in `MULTIGOAL_PROBES`: where the optimum has two modes. */
 export const DIAGONAL = MULTIGOAL_PROBES.findIndex(([x, y]) => x === 2.5 && y === 2.5);
 
+/**
+ * The states whose action plane Figure 1 of the paper shows (the released plotter's; the text says (-2, 0)): near one
+ * goal, in the middle, and between two.
+ */
+export const FIGURE1_STATES: readonly (readonly [number, number])[] = [
+  [-2.5, 0],
+  [0, 0],
+  [2.5, 2.5],
+];
+
 /** Distance from a goal at which an episode ends. */
 export const MULTIGOAL_RADIUS = 1;
 

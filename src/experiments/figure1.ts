@@ -1,4 +1,5 @@
 import { environmentOf } from '../envs/environment.ts';
+import { FIGURE1_STATES } from '../envs/multigoal.ts';
 import { klToOptimum } from '../exact/divergence.ts';
 import type { Optimum } from '../exact/optimum.ts';
 import { actionQuadrature, logPartition } from '../exact/quadrature.ts';
@@ -7,13 +8,6 @@ import { formatNumber } from '../report/sheet.ts';
 import { figure1, type Figure1Data } from '../report/figure1.ts';
 import type { Config } from '../train/config.ts';
 import type { Evaluation, Evaluator, Rollout } from '../train/evaluator.ts';
-
-/** The states whose action plane Figure 1 of the paper shows (the released plotter's; the text says (-2, 0)). */
-export const FIGURE1_STATES: readonly (readonly [number, number])[] = [
-  [-2.5, 0],
-  [0, 0],
-  [2.5, 2.5],
-];
 
 const REWARD_GRID = 141;
 const ACTION_GRID = 51;
