@@ -5,7 +5,7 @@ import type { Browser } from 'playwright';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { decodeCheckpoint } from '../../src/train/checkpoint.ts';
 import { runNode } from '../support/child.ts';
-import { launch, tensorOf, Visit } from './visit.ts';
+import { goalOf, launch, rewardsOf, tensorOf, Visit } from './visit.ts';
 
 const CLI = 'dist/node/cli.js';
 const SMALL = '#environments=64';
@@ -183,5 +183,40 @@ test(
     const download = visit.page.waitForEvent('download');
     await visit.page.getByRole('button', { name: 'Download the run' }).click();
     expect((await download).suggestedFilename()).toMatch(/^multigoal-default-s0-u\d+\.softq\.zip$/);
+  },
+);
+
+test.each(['keep', 'relabel', 'drop'] as const)(
+  'goals that moved after the last state was kept: a lost device brings it back, with its transitions %s',
+  { timeout: 120_000 },
+  async (choice) => {
+    visit = await Visit.open(browser, { hash: SMALL });
+    const { page } = visit;
+    await visit.next('progress', ({ updates }) => updates >= 5);
+    await visit.pause();
+    // A change keeps the state that it goes on from; a run that stands still keeps none after it.
+    await page.locator('#repulsion').click();
+    await visit.next('ready', ({ why }) => why === 'changed');
+    const kept = await visit.state();
+    await page.getByText(choice, { exact: true }).click();
+    await page.locator('#world-plot .goal-1').press('Shift+ArrowLeft');
+    const moved = await visit.state();
+    expect(goalOf(moved, 0)).toEqual([4, 0]);
+    const session = await browser.newBrowserCDPSession();
+    await session.send('Browser.crashGpuProcess').catch(() => undefined);
+    await visit.next('ready', ({ why }) => why === 'recovered');
+    const recovered = await visit.state();
+    expect(goalOf(recovered, 0)).toEqual([4, 0]);
+    expect(recovered.learner).toEqual(kept.learner);
+    if (choice === 'drop') {
+      expect(recovered.clock.replaySize).toBe(0);
+      return;
+    }
+    expect(recovered.clock).toEqual(kept.clock);
+    // Relabelled once more they are what they had become before the loss.
+    expect(rewardsOf(recovered)).toEqual(rewardsOf(moved));
+    const differ = rewardsOf(recovered).filter((reward, i) => reward !== rewardsOf(kept)[i]).length;
+    if (choice === 'keep') expect(differ).toBe(0);
+    else expect(differ).toBeGreaterThan(100);
   },
 );

@@ -154,40 +154,21 @@ describe('a visit', () => {
     expect(visit.complaints).toEqual([]);
   });
 
-  test(
-    'a goal that is dragged moves in the world, and stored transitions follow or go',
-    { timeout: 120_000 },
-    async () => {
-      visit = await Visit.open(browser, { hash: SMALL });
-      const { page } = visit;
-      await visit.next('progress', ({ updates }) => updates >= 5);
-      await visit.pause();
-      const before = await visit.state();
-      const goal = page.locator('.goal-1');
-      const box = (await goal.boundingBox())!;
-      const from = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
-      await page.mouse.move(from.x, from.y);
-      await page.mouse.down();
-      await page.mouse.move(from.x - 40, from.y - 60, { steps: 4 });
-      await page.mouse.up();
-      const moved = await visit.state();
-      const [x, y] = tensorOf(moved, 'env.params');
-      expect(x).toBeLessThan(4.9);
-      expect(y).toBeGreaterThan(0.5);
-      const rewards = (state: typeof before) =>
-        [...tensorOf(state, 'replay.ring')].filter((_, i) => i % 9 === 4);
-      const differ = rewards(moved).filter((reward, i) => reward !== rewards(before)[i]).length;
-      expect(differ).toBeGreaterThan(100);
-      // With Delete, and transitions dropped.
-      await page.getByText('drop', { exact: true }).click();
-      await goal.focus();
-      await goal.press('Delete');
-      const fewer = await visit.state();
-      expect(new Uint32Array(tensorOf(fewer, 'env.params').buffer.slice(0))[32]).toBe(3);
-      expect(fewer.clock.replaySize).toBe(0);
-      expect(visit.complaints).toEqual([]);
-    },
-  );
+  test('a restart does not wait for the exact solution that is under way', async () => {
+    visit = await Visit.open(browser, { hash: SMALL });
+    const { page } = visit;
+    await visit.next('progress');
+    await page.locator('#exact-button').click();
+    await visit.next('exact', ({ state }) => state === 'solving');
+    await page.locator('#restart-button').click();
+    await visit.next('ready', ({ why }) => why === 'restarted');
+    // The old question gets no answer; the new run asks it again.
+    expect((await visit.reports('exact')).filter(({ state }) => state === 'ready')).toEqual([]);
+    await visit.next('exact', ({ state }) => state === 'ready');
+    const states = (await visit.reports('exact')).map(({ state }) => state);
+    expect(states).toEqual(['solving', 'solving', 'ready']);
+    expect(visit.complaints).toEqual([]);
+  });
 
   test('a link carries settings, goals and the state that is looked at', { timeout: 120_000 }, async () => {
     visit = await Visit.open(browser, {

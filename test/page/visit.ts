@@ -187,3 +187,18 @@ export function tensorOf({ environment, learner, replay }: Snapshot, name: strin
   if (!found) throw new Error(`there is no '${name}'`);
   return found.data;
 }
+
+/** Rewards of the stored transitions: rows (s, a, r, s', terminated) of multigoal. */
+export function rewardsOf(snapshot: Snapshot): number[] {
+  return [...tensorOf(snapshot, 'replay.ring')].filter((_, i) => i % 9 === 4);
+}
+
+/** How many goals the environments have. */
+export function goalCountOf(snapshot: Snapshot): number {
+  return new Uint32Array(tensorOf(snapshot, 'env.params').buffer.slice(0))[32]!;
+}
+
+/** Where the environments have a goal. */
+export function goalOf(snapshot: Snapshot, goal: number): number[] {
+  return [...tensorOf(snapshot, 'env.params').subarray(4 * goal, 4 * goal + 2)];
+}
