@@ -68,8 +68,8 @@ else open((listener) => startWorker(listener));
 function open(start: (listener: (report: Report) => void) => Session): void {
   session?.close();
   const canvases = {
-    world: world.plot.renew().transferControlToOffscreen(),
-    energy: energy.plot.renew().transferControlToOffscreen(),
+    world: world.plot.renew(),
+    energy: energy.plot.renew(),
   };
   session = start((report) => run.receive(report));
   run.open(companion.alongside(session), canvases, appearance());

@@ -120,20 +120,25 @@ export class Charts {
   #soon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    setTimeout(() => {
-      this.#isDue = false;
-      const { learner } = this.#companion;
-      const history = learner ? this.#run.history.joined(learner.history, SECOND) : this.#run.history;
-      // With an automatic temperature, and by SAC, the policy's own entropy is measured: not what two have in common.
-      const hasEntropy = learner === null && history.latest('losses/policy_entropy') !== null;
-      const entropy = hasEntropy ? POLICY_ENTROPY : OUTCOME_ENTROPY;
-      for (const [i, chart] of this.#charts.entries()) {
-        if (chart.spec === POLICY_ENTROPY || chart.spec === OUTCOME_ENTROPY) {
-          if (chart.spec !== entropy) this.#charts[i] = chart.replaceBy(entropy);
-        }
-        this.#charts[i]!.show(history);
+    setTimeout(() => void this.#show(), REDRAW_MS);
+  }
+
+  /** Draws all charts, each in a task of its own: together they would hold the page up. */
+  async #show(): Promise<void> {
+    this.#isDue = false;
+    const { learner } = this.#companion;
+    const history = learner ? this.#run.history.joined(learner.history, SECOND) : this.#run.history;
+    // With an automatic temperature, and by SAC, the policy's own entropy is measured: not what two have in common.
+    const hasEntropy = learner === null && history.latest('losses/policy_entropy') !== null;
+    const entropy = hasEntropy ? POLICY_ENTROPY : OUTCOME_ENTROPY;
+    for (let i = 0; i < this.#charts.length; i++) {
+      await new Promise((resolve) => setTimeout(resolve));
+      const chart = this.#charts[i]!;
+      if (chart.spec === POLICY_ENTROPY || chart.spec === OUTCOME_ENTROPY) {
+        if (chart.spec !== entropy) this.#charts[i] = chart.replaceBy(entropy);
       }
-    }, REDRAW_MS);
+      this.#charts[i]!.show(history);
+    }
   }
 }
 
@@ -170,8 +175,9 @@ class Chart {
       [[]],
       canvas,
     );
+    // Not within the frame that lays all charts out anew.
     this.#resized = new ResizeObserver(() =>
-      this.#plot.setSize({ width: canvas.clientWidth, height: canvas.clientHeight }),
+      setTimeout(() => this.#plot.setSize({ width: canvas.clientWidth, height: canvas.clientHeight })),
     );
     this.#resized.observe(canvas);
   }

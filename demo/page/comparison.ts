@@ -44,14 +44,17 @@ export class Comparison implements Stage {
     });
     this.#render();
     return {
-      world: this.#world.plot.renew().transferControlToOffscreen(),
-      energy: this.#energy.plot.renew().transferControlToOffscreen(),
+      world: this.#world.plot.renew(),
+      energy: this.#energy.plot.renew(),
     };
   }
 
   measure(): void {
-    this.#world.plot.measure();
-    this.#energy.plot.measure();
+    // A task of its own: it has the whole page laid out.
+    setTimeout(() => {
+      this.#world.plot.measure();
+      this.#energy.plot.measure();
+    });
   }
 
   close(): void {

@@ -5,8 +5,8 @@ import { element } from './dom.ts';
 export interface Plot {
   /** The frame around the picture: overlays go into it, in its own coordinates. */
   readonly frame: HTMLElement;
-  /** Puts a fresh canvas for the session in place: one that was handed to a worker cannot be taken back. */
-  renew(): HTMLCanvasElement;
+  /** Puts a fresh canvas in place and gives what a session draws on: one that a worker has cannot be taken back. */
+  renew(): OffscreenCanvas;
   /** Tells the size again, to a session that has not heard it. */
   measure(): void;
   /**
@@ -77,8 +77,11 @@ export function createPlot(
     frame,
     renew() {
       const fresh = makeCanvas();
+      // Before it is in the page: there it would have the whole page laid out first.
+      const drawn = fresh.transferControlToOffscreen();
       canvas.replaceWith(fresh);
-      return (canvas = fresh);
+      canvas = fresh;
+      return drawn;
     },
     measure,
     setAxes,
