@@ -189,8 +189,8 @@ export function tensorOf({ environment, learner, replay }: Snapshot, name: strin
 }
 
 /** Rewards of the stored transitions: rows (s, a, r, s', terminated) of multigoal. */
-export function rewardsOf(snapshot: Snapshot): number[] {
-  return [...tensorOf(snapshot, 'replay.ring')].filter((_, i) => i % 9 === 4);
+export function rewardsOf(snapshot: Snapshot): Float32Array {
+  return tensorOf(snapshot, 'replay.ring').filter((_, i) => i % 9 === 4);
 }
 
 /** How many goals the environments have. */
@@ -201,4 +201,11 @@ export function goalCountOf(snapshot: Snapshot): number {
 /** Where the environments have a goal. */
 export function goalOf(snapshot: Snapshot, goal: number): number[] {
   return [...tensorOf(snapshot, 'env.params').subarray(4 * goal, 4 * goal + 2)];
+}
+
+/** At how many places two lists of numbers differ; whole replays are too long for `toEqual`. */
+export function differing(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let count = Math.abs(a.length - b.length);
+  for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) count++;
+  return count;
 }
