@@ -2,7 +2,14 @@
  * softq as a library, for browsers, workers and Node alike: nothing here touches a window, a document or a file.
  * In Node, `softq/node` opens an adapter.
  */
-export { Gpu, type KernelFamily, type KernelOptions, type MemoryUse, type TensorOptions } from './gpu/gpu.ts';
+export {
+  Gpu,
+  isSoftware,
+  type KernelFamily,
+  type KernelOptions,
+  type MemoryUse,
+  type TensorOptions,
+} from './gpu/gpu.ts';
 export { UsageError } from './gpu/errors.ts';
 export { Clock, type ClockReading, type Tick } from './gpu/clock.ts';
 export { Kernel, type BindOptions } from './gpu/kernel.ts';

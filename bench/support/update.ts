@@ -172,9 +172,9 @@ export class SoftqUpdater implements Updater {
   async step(): Promise<number> {
     await this.run(1);
     const { gpu, algorithm } = this.#trainer;
-    const { tensor, count } = algorithm.metrics.find(({ name }) => name === 'losses/critic_loss')!;
+    const { tensor, first, count } = algorithm.metrics.find(({ name }) => name === 'losses/critic_loss')!;
     const losses = await gpu.read(tensor);
-    return losses.subarray(0, count).reduce((sum, loss) => sum + loss, 0) / count;
+    return losses.subarray(first, first + count).reduce((sum, loss) => sum + loss, 0) / count;
   }
 
   async parameters(): Promise<UpdateParameters> {

@@ -1,7 +1,8 @@
-// h = max(median of the state's squared distances / divisor, floor), the lower median for an even count, from the M fixed and
-// K updated particles themselves: what squared_distances.wgsl and median_bandwidth.wgsl compute in two dispatches.
-// LANES invocations have a state, and each keeps its share of the pairs in registers. Bit patterns of non-negative floats are
-// ordered as the floats are, so bisection over the bits finds the median exactly, without sorting.
+// h = max(median of the state's squared distances / divisor, floor), the lower median for an even count, from the M fixed
+// and K updated particles themselves: what squared_distances.wgsl and median_bandwidth.wgsl compute in two dispatches.
+// A subgroup of LANES invocations has a state, and each keeps its share of the pairs in registers. With more than one lane
+// a workgroup is one subgroup. Bit patterns of non-negative floats are ordered as the floats are, so bisection over the
+// bits finds the median exactly, without sorting.
 // Particles lie particle-major, the M fixed ones first: positions (R, particles, states, stride); bandwidth (R, states).
 // #import common/subgroup_of_one.wgsl
 
@@ -28,7 +29,8 @@ struct Params {
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   let lane = subgroupExclusiveAdd(1u);
-  let state = min(workgroup.x * (WORKGROUP / LANES) + local / LANES, params.states - 1u);
+  let wanted = workgroup.x * (WORKGROUP / LANES) + local / LANES;
+  let state = min(wanted, params.states - 1u); // the last workgroup may have invocations to spare
   let member = workgroup.y;
   let pairs = params.fixed_particles * params.updated_particles;
   let first = member * (params.fixed_particles + params.updated_particles);
@@ -50,7 +52,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
     for (var i = 0u; i < PAIRS; i++) { count += select(0u, 1u, distance[i] < candidate); }
     if (subgroupAdd(count) <= rank) { below = candidate; }
   }
-  bandwidth[member * params.states + state] = max(bitcast<f32>(below) / params.divisor, params.smallest);
+  if (wanted == state) {
+    bandwidth[member * params.states + state] = max(bitcast<f32>(below) / params.divisor, params.smallest);
+  }
 }
 
 fn squared_distance(x: u32, y: u32) -> f32 {

@@ -1,9 +1,9 @@
 import type { Faults } from '../gpu/faults.ts';
-import type { Gpu } from '../gpu/gpu.ts';
+import { isSoftware, type Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import { FusedPass } from '../nn/fused-pass.ts';
+import { fusedFits, FusedPass } from '../nn/fused-pass.ts';
 import { latticePoints } from '../rl/proposal.ts';
 import type { SamplingNetwork } from '../rl/sampling-network.ts';
 import type { SoftQFunction } from '../rl/soft-q-function.ts';
@@ -27,16 +27,28 @@ const STATISTICS = constantsOf(shaderSource('rl/fused/critic.wgsl'));
 /**
  * Why an update of these options is computed layer by layer instead, in words for people; null where it can be fused.
  */
-export function obstacleToFusing(gpu: Gpu, options: SoftQLearningOptions): string | null {
-  const { critics, proposal, fixedParticles, updatedParticles } = options;
-  if (gpu.kernelFamily === 'layered') return 'that is faster on a processor';
+export function obstacleToFusing(
+  gpu: Gpu,
+  options: SoftQLearningOptions,
+  { softQ, samplingNetwork }: Pick<FusedParts, 'softQ' | 'samplingNetwork'>,
+): string | null {
+  const { critics, proposal, batchSize, valueParticles, fixedParticles, updatedParticles } = options;
+  if (gpu.kernelFamily === 'layered') {
+    return isSoftware(gpu.adapter.info) ? 'that is faster on a processor' : 'that was asked for';
+  }
   if (critics > 1) return `${critics} critics are combined between layers`;
-  if (proposal === 'mixture' || proposal === 'policy-jacobian')
+  if (proposal === 'mixture' || proposal === 'policy-jacobian') {
     return `the proposal '${proposal}' draws from the policy`;
+  }
   const pairs = fixedParticles * updatedParticles;
   if (pairs > mostFusedPairs(gpu))
     return `${pairs} pairs of particles are too many for one dispatch's median`;
-  return null;
+  const passes = [
+    fusedFits(gpu, softQ.mlp, batchSize * valueParticles, 'activations'),
+    fusedFits(gpu, softQ.mlp, batchSize * Math.max(1, fixedParticles), 'gradients'),
+    fusedFits(gpu, samplingNetwork.mlp, batchSize * (fixedParticles + updatedParticles), 'gradients'),
+  ];
+  return passes.every(Boolean) ? null : 'all layers together need more than one buffer of this adapter holds';
 }
 
 /**

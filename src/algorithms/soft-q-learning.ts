@@ -59,7 +59,7 @@ export class SoftQLearning implements Algorithm {
     const temperature = new Temperature(gpu, members, clock, options);
     this.temperature = temperature.tensor;
     this.behaviour = new BehaviourPolicy(gpu, this.samplingNetwork, context, options);
-    this.fusingObstacle = obstacleToFusing(gpu, options);
+    this.fusingObstacle = obstacleToFusing(gpu, options, this);
     const { critic, actor, together, begin } = this.fusingObstacle === null ? this.#fused() : this.#layered();
     const tuning = options.targetEntropy === null ? undefined : this.#tuning(temperature, actor.preTanh);
     const learner = {

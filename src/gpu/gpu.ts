@@ -27,7 +27,16 @@ export interface MemoryUse {
  */
 export type KernelFamily = 'layered' | 'fused';
 
-/** Software adapters have 4 to 16 lanes, hardware 32 or more; dense kernels have workgroups of 16. */
+/** Names by which drivers that compute on the processor call themselves. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
+
+/** Whether an adapter computes on the processor, as far as it tells. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  const { isFallbackAdapter, vendor, architecture, device, description } = info;
+  return isFallbackAdapter || SOFTWARE.test([vendor, architecture, device, description].join(' '));
+}
+
+/** Software adapters have 4 to 16 lanes, most hardware has 32 or more; layered dense kernels have workgroups of 16. */
 const MOST_SHARING_LANES = 16;
 
 /**
@@ -55,9 +64,8 @@ export class Gpu {
     this.#instance = instance;
     this.adapter = adapter;
     this.device = device;
-    // An adapter that shares loads between lanes is a processor: dispatches cost it little, barriers much.
-    const isProcessor = adapter.info.isFallbackAdapter || this.subgroupLanes > 1;
-    this.kernelFamily = family ?? (isProcessor ? 'layered' : 'fused');
+    // A processor pays little for a dispatch and much for a barrier.
+    this.kernelFamily = family ?? (isSoftware(adapter.info) ? 'layered' : 'fused');
     device.addEventListener('uncapturederror', ({ error }) => {
       this.#failure ??=
         error instanceof GPUOutOfMemoryError

@@ -79,8 +79,8 @@ export class Kernel {
   }
 
   /**
-   * Binds tensors to the shader's bindings by name. All bindings but `params` and `uniforms` must be given. Whole buffers are bound:
-   * a view's first element reaches the shader as the Params field `<binding>_offset`.
+   * Binds tensors to the shader's bindings by name. All must be given but `params` and those of `uniforms`. Whole buffers
+   * are bound: a view's first element reaches the shader as the Params field `<binding>_offset`.
    * @throws Error naming missing and unknown bindings, or a view that the shader takes no offset for; UsageError when a
    * dimension needs more than 65,535 workgroups.
    */

@@ -13,7 +13,7 @@ export interface Dispatch {
   /** The pipeline is set once it is compiled; `Gpu.ready` waits for it. The shader's name is its file, if it is one's. */
   readonly kernel: { readonly pipeline: GPUComputePipeline; readonly shader?: { readonly name: string } };
   readonly bindGroup: GPUBindGroup;
-  /** What is behind the bind group, `params` left out, as `Kernel.bind` knows it: what `bytesOf` counts. */
+  /** The tensors behind the bind group, as `Kernel.bind` knows them: what `bytesOf` and `levelsOf` count. */
   readonly bound?: readonly Bound[];
   readonly workgroups: readonly [number, number, number];
   /** Floating-point operations of its dense layer, padding left out: for rates. Undefined for everything else. */

@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Dispatch } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource, type SlotFiller } from '../gpu/shader.ts';
-import { padded, type Tensor } from '../gpu/tensor.ts';
+import { elementCount, padded, type Tensor } from '../gpu/tensor.ts';
 import { mlpSizes, type Mlp, type ParameterGradient } from './mlp.ts';
 
 /** The half of a fused kernel that says what the rows are: WGSL with `prepare`, `differentiate`, `finish`. */
@@ -12,6 +12,9 @@ export interface Role {
   /** Its overrides. */
   readonly constants?: Readonly<Record<string, number>>;
 }
+
+/** What a pass has room for: `activations` if it only goes forward, `gradients` too if it also goes back. */
+export type Regions = 'activations' | 'gradients';
 
 /** Where the output's first feature is in a workspace, in numbers: of the first block, and from one block to the next. */
 export interface OutputPlace {
@@ -34,6 +37,20 @@ const ACTIVATIONS = constantsOf(shaderSource('common/activation.wgsl'));
 const BLOCKS_PER_SPLIT = 2;
 const MOST_SPLITS = 32;
 
+/** Whether a pass of `rows` rows has room in one buffer of this adapter. */
+export function fusedFits(gpu: Gpu, mlp: Mlp, rows: number, regions: Regions): boolean {
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+  return (
+    4 * elementCount(workspaceShape(mlp, rows, regions)) <=
+    Math.min(maxBufferSize, maxStorageBufferBindingSize)
+  );
+}
+
+function workspaceShape({ spec, parameters }: Mlp, rows: number, regions: Regions): number[] {
+  const features = mlpSizes(spec).reduce((sum, size) => sum + padded(size), 0);
+  return [parameters.members, Math.ceil(rows / BLOCK), regions === 'gradients' ? 2 : 1, features, BLOCK];
+}
+
 /**
  * One network at work on a fixed number of rows, a dispatch for all of its layers: the fused counterpart of `MlpPass`. A
  * workgroup takes a block of rows from their making (by the role) to their result, so nothing waits between layers but the
@@ -48,23 +65,19 @@ export class FusedPass {
   readonly #mlp: Mlp;
   readonly #sizes: readonly number[];
   readonly #features: number;
-  readonly #regions: 1 | 2;
+  readonly #regions: number;
 
-  /**
-   * @param regions `activations` for a pass that only goes forward; `gradients` makes room for the way back.
-   * @throws Error if the network has more layers than the kernels take.
-   */
-  constructor(gpu: Gpu, label: string, mlp: Mlp, rows: number, regions: 'activations' | 'gradients') {
+  /** @throws Error if the network has more layers than the kernels take. */
+  constructor(gpu: Gpu, label: string, mlp: Mlp, rows: number, regions: Regions) {
     this.#gpu = gpu;
     this.#label = label;
     this.#mlp = mlp;
     this.rows = rows;
     this.#sizes = mlpSizes(mlp.spec);
     if (this.#sizes.length > MOST_SIZES) throw new Error(`${label}: more than ${MOST_SIZES - 1} layers.`);
-    this.#features = this.#sizes.reduce((sum, size) => sum + padded(size), 0);
-    const { members } = mlp.parameters;
-    this.#regions = regions === 'gradients' ? 2 : 1;
-    const shape = [members, this.#blocks, this.#regions, this.#features, BLOCK];
+    const shape = workspaceShape(mlp, rows, regions);
+    this.#regions = shape[2]!;
+    this.#features = shape[3]!;
     this.workspace = gpu.tensor(`${label}.workspace`, shape);
   }
 

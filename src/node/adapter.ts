@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { UsageError } from '../gpu/errors.ts';
-import type { KernelFamily } from '../gpu/gpu.ts';
+import { isSoftware, type KernelFamily } from '../gpu/gpu.ts';
 import { installPolitePolling } from './polling.ts';
 import { captureNativeStderr } from './quiet.ts';
 import { unpackSwiftShader } from './swiftshader.ts';
@@ -181,9 +181,9 @@ function tryDlopen(library: string): boolean {
 }
 
 function describe(gpu: GPU, adapter: GPUAdapter, notes: string): AcquiredAdapter {
-  const { description, device, vendor, isFallbackAdapter } = adapter.info;
+  const { description, device, vendor } = adapter.info;
   const name = description || device || vendor || 'unnamed adapter';
-  const onCpu = isFallbackAdapter || /llvmpipe|lavapipe|basic render/i.test(name);
+  const onCpu = isSoftware(adapter.info);
   const kind = isSwiftShader(adapter) ? 'swiftshader' : onCpu ? 'software' : 'hardware';
   return { gpu, adapter, kind, name, notes };
 }

@@ -7,7 +7,7 @@ import { flagOf } from '../train/config.ts';
 import { PRESETS } from '../train/presets.ts';
 import { DivergenceError, Trainer } from '../train/trainer.ts';
 import { runAcceptance } from './acceptance.ts';
-import { parseAdapterChoice, parseKernelFamily } from './adapter.ts';
+import { parseAdapterChoice } from './adapter.ts';
 import {
   describeSetting,
   parseSeeds,
@@ -59,7 +59,7 @@ function buildProgram(): Command {
   const kernelsOption = () =>
     new Option(
       '--kernels <family>',
-      'auto, layered or fused (or SOFTQ_KERNELS): how networks are computed; auto takes what suits the adapter',
+      'auto, layered or fused (or SOFTQ_KERNELS): how soft Q-learning computes an update; auto takes what suits the adapter',
     );
   const jsonOption = () => new Option('--json', 'one JSON object on stdout and nothing else there');
 
@@ -193,7 +193,7 @@ async function trainAction(environment: string, flags: TrainFlags): Promise<void
   const config = await readConfig(environment, flags);
   const result = await train(config, {
     adapter: parseAdapterChoice(flags.adapter),
-    kernels: parseKernelFamily(flags.kernels),
+    kernels: flags.kernels,
     parent: flags.runs,
   });
   console.log(trainTable(result, environmentOf(environment).outcomes ?? []));

@@ -4,6 +4,7 @@ import { program } from '../gpu/program.ts';
 import { random, uniform } from '../gpu/random.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded } from '../gpu/tensor.ts';
+import { fusedBandwidth } from '../svgd/bandwidth.ts';
 import { Svgd } from '../svgd/svgd.ts';
 import { acquireAdapter, type AcquiredAdapter, type AdapterChoice } from './adapter.ts';
 import { checkDense } from './dense-check.ts';
@@ -24,7 +25,8 @@ const FASTER =
   'SwiftShader is the slowest adapter. A current Mesa is several times as fast (Debian and Ubuntu: package ' +
   'mesa-vulkan-drivers; on Debian 12 from bookworm-backports, since Dawn refuses its stock version), a GPU faster yet.';
 
-/** Largest error through exp and log. */
+/** Largest errors of sums of products, and through exp and log. */
+const LINEAR = 1e-5;
 const TRANSCENDENTAL = 1e-4;
 
 /** What this machine offers, and whether it computes correctly. */
@@ -195,29 +197,43 @@ async function checkStein(gpu: Gpu): Promise<KernelCheck[]> {
   await gpu.run(new Svgd(gpu, { ...options, ...rules }).direction(inputs));
   const actual = columns(await gpu.read(direction), stride, actionSize).slice(fixed * states);
 
+  const bandwidth = gpu.tensor('doctor.bandwidth', [1, states]);
+  const positions = inputs.actions;
+  const rule = { rule: rules.bandwidth, floor };
+  await gpu.run(
+    program('doctor.bandwidth', [fusedBandwidth(gpu, { ...options, ...rule, positions, stride, bandwidth })]),
+  );
+  const squared = (state: number, j: number, i: number) => {
+    const [x, y] = [a[j * states + state]!, a[(fixed + i) * states + state]!];
+    return x.reduce((sum, value, d) => sum + (value - y[d]!) ** 2, 0);
+  };
+  const bandwidths = Array.from({ length: states }, (_, state) => {
+    const pairs = Array.from({ length: fixed * updated }, (__, p) =>
+      squared(state, Math.floor(p / updated), p % updated),
+    );
+    const median = pairs.sort((p, q) => p - q)[Math.floor((pairs.length - 1) / 2)]!;
+    return Math.max(median / Math.log(fixed), floor);
+  });
   const expected = actual.map((_, row) => {
     const state = row % states;
     const at = (particle: number) => a[particle * states + state]!;
-    const squared = (j: number, i: number) =>
-      at(j).reduce((sum, value, d) => sum + (value - at(fixed + i)[d]!) ** 2, 0);
-    const pairs = Array.from({ length: fixed * updated }, (__, p) =>
-      squared(Math.floor(p / updated), p % updated),
-    );
-    const median = pairs.sort((p, q) => p - q)[Math.floor((pairs.length - 1) / 2)]!;
-    const h = Math.max(median / Math.log(fixed), floor);
+    const h = bandwidths[state]!;
     const i = Math.floor(row / states);
     return at(fixed + i).map((y, d) => {
       let phi = 0;
       for (let j = 0; j < fixed; j++) {
         const x = at(j)[d]!;
-        const kappa = Math.exp(-squared(j, i) / h);
+        const kappa = Math.exp(-squared(state, j, i) / h);
         const score = ((1 - x * x) * slopes[j * states + state]![d]!) / alpha - 2 * x;
         phi += kappa * score + (1 - x * x) * (-2 / h) * (x - y) * kappa;
       }
       return (scale * phi) / fixed;
     });
   });
-  return [compareKernel('Stein direction', actual.flat(), expected.flat(), TRANSCENDENTAL)];
+  return [
+    compareKernel('Stein direction', actual.flat(), expected.flat(), TRANSCENDENTAL),
+    compareKernel('bandwidth in one dispatch', await gpu.read(bandwidth), bandwidths, LINEAR),
+  ];
 }
 
 /** Eq. 10, with usual values of Q and with some that overflow an exponential unless the largest is taken out first. */

@@ -19,7 +19,7 @@ import { measureRoofline } from '../profile/roofline.ts';
 import { traceOf } from '../profile/trace.ts';
 import type { Config } from '../train/config.ts';
 import { iterationsPerSubmit } from '../train/limits.ts';
-import { parseAdapterChoice, parseKernelFamily } from './adapter.ts';
+import { parseAdapterChoice } from './adapter.ts';
 import { readConfig, type ConfigFlags } from './arguments.ts';
 import { requireWritable, writeResults } from './results-file.ts';
 import {
@@ -90,8 +90,7 @@ export async function profileAction(environment: string, flags: ProfileFlags): P
   const config = await readConfig(environment, flags);
   const sweeps = flags.sweep.map((text) => parseSweep(text, config));
   await checkFiles(flags);
-  const family = parseKernelFamily(flags.kernels);
-  const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter), family);
+  const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter), flags.kernels);
   process.stderr.write(`softq: profiling ${environment} by ${config.algorithm} on ${adapter}\n`);
   const gflops = await measureRoofline(gpu);
   const copy = await measureCopyBandwidth(gpu);

@@ -3,7 +3,7 @@ import { hoverWarning } from '../exact/hover-warning.ts';
 import type { Optimum } from '../exact/optimum.ts';
 import { measureAgainst } from '../experiments/ground-truth.ts';
 import { optimumForFigure, solveOptimum } from '../experiments/run-optimum.ts';
-import { Gpu, mebibytes, type KernelFamily } from '../gpu/gpu.ts';
+import { Gpu, mebibytes } from '../gpu/gpu.ts';
 import { learningCurves } from '../report/learning-curves.ts';
 import type { Refinement } from '../rl/refined-policy.ts';
 import type { Config } from '../train/config.ts';
@@ -46,13 +46,11 @@ export interface TrainResult {
 }
 
 /**
- * A device on the adapter of the user's choice, with kernels of their choice.
- * @throws UsageError where there is no such adapter.
+ * A device on the adapter of the user's choice; `kernels` is the value of `--kernels`, where a command has it.
+ * @throws UsageError where there is no such adapter, or no such kernels.
  */
-export async function openGpu(
-  choice: AdapterChoice,
-  family = parseKernelFamily(undefined),
-): Promise<{ gpu: Gpu; name: string }> {
+export async function openGpu(choice: AdapterChoice, kernels?: string): Promise<{ gpu: Gpu; name: string }> {
+  const family = parseKernelFamily(kernels);
   const { gpu: instance, adapter, name } = await acquireAdapter(choice);
   return { gpu: await Gpu.create(instance, adapter, family), name };
 }
@@ -64,7 +62,7 @@ export async function openGpu(
  */
 export async function train(
   config: Config,
-  options: { adapter: AdapterChoice; kernels: KernelFamily | undefined; parent: string },
+  options: { adapter: AdapterChoice; kernels: string | undefined; parent: string },
 ): Promise<TrainResult> {
   const { gpu, name: adapter } = await openGpu(options.adapter, options.kernels);
   const trainer = await Trainer.create(gpu, config);

@@ -2,7 +2,7 @@ import type { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { FusedPass } from '../nn/fused-pass.ts';
+import { fusedFits, FusedPass } from '../nn/fused-pass.ts';
 import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
 import {
   drawNoise,
@@ -61,10 +61,12 @@ export class SamplingNetwork implements Policy {
   }
 
   act({ observation, action, randomEnvironments }: ActOptions): Dispatch | null {
-    if (this.#gpu.kernelFamily === 'layered') return null;
+    const environments = action.shape[1]!;
+    const fits = fusedFits(this.#gpu, this.mlp, environments, 'activations');
+    if (this.#gpu.kernelFamily === 'layered' || !fits) return null;
     const { observationSize, actionSize, latentSize } = this.spec;
     const { clock, seeds } = this.source;
-    return new FusedPass(this.#gpu, 'act', this.mlp, action.shape[1]!, 'activations').forward({
+    return new FusedPass(this.#gpu, 'act', this.mlp, environments, 'activations').forward({
       module: { file: 'rl/fused/act.wgsl' },
       tensors: { clock: clock.tensor, seeds, observation, action },
       params: {

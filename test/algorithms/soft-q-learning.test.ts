@@ -152,21 +152,34 @@ describe('SoftQLearning', () => {
     { repulsion: false, bandwidth: 'paper', activation: 'tanh' },
     { hidden: [9, 5, 7] },
     { fixedParticles: 32, updatedParticles: 8, batchSize: 3 },
+    { targetEntropy: 0.3 },
   ] as const)('fused and layered kernels compute the same: %o', async (options) => {
     const states = [];
     for (const gpu of [gpuOf(), fusedGpuOf()]) {
-      const one = softQLearning([3], options, gpu);
-      await one.learner.initialise([3]);
+      const one = softQLearning([3, 4], options, gpu);
+      await one.learner.initialise([3, 4]);
       fillRing(one);
       await gpu.run(one.learner.update.both, one.learner.behaviour.policy);
       const gradients = ['q.parameterGrad', 'particles.parameterGrad'].map((label) => one.tensor(label));
       const sums = [];
       for (const tensor of gradients) {
-        const sum = new Float64Array(tensor.shape.at(-1)!);
-        (await gpu.read(tensor)).forEach((value, i) => (sum[i % sum.length]! += value));
+        const [members, splits, size] = tensor.shape as [number, number, number];
+        const sum = new Float64Array(members * size);
+        (await gpu.read(tensor)).forEach((value, i) => {
+          sum[Math.floor(i / (splits * size)) * size + (i % size)]! += value;
+        });
         sums.push(sum);
       }
-      states.push([...sums, await gpu.read(one.learner.behaviour.action)]);
+      // What the metrics would say: each one's numbers of each member.
+      const reported = await Promise.all(
+        one.learner.metrics.map(async ({ tensor, first, count, stride, memberStride }) => {
+          const numbers = await gpu.read(tensor);
+          return [0, 1].flatMap((m) =>
+            Array.from({ length: count }, (_, i) => numbers[m * memberStride + first + i * stride]!),
+          );
+        }),
+      );
+      states.push([...sums, await gpu.read(one.learner.behaviour.action), ...reported]);
     }
     for (const [i, layered] of states[0]!.entries()) expectClose(states[1]![i]!, layered, TRANSCENDENTAL);
   });

@@ -13,8 +13,8 @@ export const FUSED = [
     checks: [PASS],
   },
   {
-    name: 'fused-sum-kept',
-    mistake: 'a layer adds to the sums of the one before',
+    name: 'fused-sum-from-one',
+    mistake: 'the sums of the gradient do not begin at zero',
     file: 'shaders/nn/fused/backward_layers.wgsl',
     find: 'var dx = mat4x4f();',
     replace: 'var dx = mat4x4f(vec4f(1.0), vec4f(), vec4f(), vec4f());',

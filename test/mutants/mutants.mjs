@@ -1,6 +1,6 @@
 // The typical mistakes of an implementation of soft Q-learning, one replaced text each: here those of its kernels, in
-// fused.mjs those of whole networks in a dispatch, in exact.mjs and policies.mjs those of what surrounds it. `npm run mutants` makes them one at a time and runs the tests
-// that must notice. Types and meanings: mutants.d.mts.
+// fused.mjs those of whole networks in a dispatch, in exact.mjs and policies.mjs those of what surrounds it. `npm run
+// mutants` makes them one at a time and runs the tests that must notice. Types and meanings: mutants.d.mts.
 
 import { EXACT } from './exact.mjs';
 import { FUSED } from './fused.mjs';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { program } from '../../src/gpu/program.ts';
-import { BLOCK, FusedPass, type Role } from '../../src/nn/fused-pass.ts';
+import { BLOCK, fusedFits, FusedPass, type Role } from '../../src/nn/fused-pass.ts';
 import { Mlp, type MlpSpec } from '../../src/nn/mlp.ts';
 import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
 import { Draws } from '../oracles/random.ts';
@@ -75,24 +75,49 @@ describe('FusedPass', () => {
     }
   });
 
-  test('forward alone, then back from a row on: rows before it in its block count for nothing', async () => {
+  test('forward alone, then back from a row on: blocks before its own do not count', async () => {
     const gpu = gpuOf();
     const one = CASES[1]!;
-    const { mlp, x, dy, pass, tensors, role } = computed(gpu, { ...one, members: 1 });
+    const { rows, members } = one;
+    const { mlp, x, dy, pass, tensors, role } = computed(gpu, one);
     const firstRow = BLOCK + 3;
+    // The first block has gradients that must not be looked at; rows that share the second with `firstRow` have none.
     dy.forEach((row, i) => {
-      if (i < firstRow) row.fill(0);
+      if (i % rows >= BLOCK && i % rows < firstRow) row.fill(0);
     });
     gpu.write(tensors.dy, Float32Array.from(dy.flat()));
     const gradient = pass.parameterGradient(firstRow);
     await gpu.run(program('two', [pass.forward(role), pass.backward(role, { firstRow }), gradient.step]));
-    const oracle = await oracleMlp(gpu, mlp);
-    expectClose(await gpu.read(tensors.y), mlpForward(oracle, x).flat(), LINEAR_ALGEBRA);
+    const y = await gpu.read(tensors.y);
     const partial = await gpu.read(gradient.tensor);
-    const sum = new Float32Array(mlp.parameters.size);
-    partial.forEach((value, i) => (sum[i % sum.length]! += value));
-    const want = mlpBackward(oracle, x, dy).parameterGrad;
-    expectClose(oracleParameters(mlp.parameters, sum), want, LINEAR_ALGEBRA);
+    const { size } = mlp.parameters;
+    for (let m = 0; m < members; m++) {
+      const oracle = await oracleMlp(gpu, mlp, m);
+      const own = x.slice(m * rows, (m + 1) * rows);
+      expectClose(
+        y.subarray((m * y.length) / members, ((m + 1) * y.length) / members),
+        mlpForward(oracle, own).flat(),
+        LINEAR_ALGEBRA,
+      );
+      const sum = new Float32Array(members * size);
+      partial
+        .subarray((m * partial.length) / members, ((m + 1) * partial.length) / members)
+        .forEach((value, i) => (sum[m * size + (i % size)]! += value));
+      const back = dy.slice(m * rows + firstRow, (m + 1) * rows);
+      const want = mlpBackward(oracle, own.slice(firstRow), back).parameterGrad;
+      expectClose(oracleParameters(mlp.parameters, sum, m), want, LINEAR_ALGEBRA);
+    }
+  });
+
+  test('says what fits one buffer', () => {
+    const gpu = gpuOf();
+    const mlp = new Mlp(gpu, 'net', CASES[0]!.spec, 1);
+    const limit = Math.min(gpu.device.limits.maxBufferSize, gpu.device.limits.maxStorageBufferBindingSize);
+    const features = 4 + 64 + 64 + 4;
+    const most = Math.floor(limit / (4 * features * BLOCK)) * BLOCK;
+    expect(fusedFits(gpu, mlp, most, 'activations')).toBe(true);
+    expect(fusedFits(gpu, mlp, most + 1, 'activations')).toBe(false);
+    expect(fusedFits(gpu, mlp, most, 'gradients')).toBe(false);
   });
 });
 

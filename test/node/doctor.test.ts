@@ -27,6 +27,7 @@ describe('doctor', () => {
       'fused backward to input',
       'fused backward to parameters',
       'Stein direction',
+      'bandwidth in one dispatch',
       'soft value',
       'TD target',
       'soft value, large Q',

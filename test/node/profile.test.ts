@@ -61,7 +61,7 @@ interface Report {
 
 test('softq profile prints tables, and leaves the numbers and a trace', async () => {
   const { code, stdout, stderr } = await profile(
-    `multigoal ${SMALL} --json ${at('profile.json')} --trace ${at('trace.json')}`,
+    `multigoal ${SMALL} --kernels layered --json ${at('profile.json')} --trace ${at('trace.json')}`,
   );
   expect(stderr).toMatch(/^softq: profiling multigoal by soft-q on .*\n$/);
   expect(code).toBe(0);
@@ -70,6 +70,7 @@ test('softq profile prints tables, and leaves the numbers and a trace', async ()
     'nn/dense_forward.wgsl',
     'of FMA',
     'a dependent dispatch',
+    'levels of dependence',
     'replay.ring',
   ]) {
     expect(stdout).toContain(words);

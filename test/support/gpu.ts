@@ -5,7 +5,8 @@ import { padded, type Tensor } from '../../src/gpu/tensor.ts';
 
 /**
  * One device for a test file, opened before its tests and closed after them; a GPU error during the tests fails the
- * file. `family` overrides how networks are computed. Returns a function because the device does not exist before the tests begin.
+ * file. `family` overrides how networks are computed. Returns a function because the device does not exist before the
+ * tests begin.
  */
 export function useGpu(family?: KernelFamily): () => Gpu {
   let gpu: Gpu | undefined;

@@ -12,7 +12,8 @@ import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { useGpu } from '../support/gpu.ts';
 import { oracleCritic } from '../support/networks.ts';
 
-const gpuOf = useGpu();
+const gpuOf = useGpu('layered');
+const fusedGpuOf = useGpu('fused');
 
 // Small in every direction but with all phases: 4 warm-up iterations, 10 critic-only updates, then both.
 const SMALL = {
@@ -190,6 +191,13 @@ describe('Trainer', () => {
     const before = gpu.submits;
     await trainer.run();
     expect(gpu.submits - before).toBe(4); // 100 iterations, 25 to a submit
+  });
+
+  test('dispatches of a fused iteration', async () => {
+    const trainer = await Trainer.create(fusedGpuOf(), resolveConfig({ ...SMALL, updates: 200 }));
+    const counts = Object.entries(trainer.iterations).map(([name, one]) => [name, one.dispatches.length]);
+    // Acting and stepping the environments are two, the clock is one.
+    expect(Object.fromEntries(counts)).toEqual({ warmup: 3, critic: 7, both: 13 });
   });
 
   test.each(Object.keys(PRESETS))(

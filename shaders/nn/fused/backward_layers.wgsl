@@ -1,6 +1,6 @@
 // dJ/dz_l = (dJ/dz_{l+1} W_l^T) * activation'(z_l), from the output's gradient back to the first layer's and, where it is
-// wanted, to the input, for a block of rows. An invocation computes four rows of four inputs at a time; the workgroup meets at
-// a barrier after each layer.
+// wanted, to the input, for a block of rows. An invocation computes four rows of four inputs at a time; the workgroup
+// meets at a barrier after each layer.
 // #import nn/fused/network.wgsl
 // #import nn/fused/block.wgsl
 

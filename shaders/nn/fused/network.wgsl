@@ -1,10 +1,10 @@
 // The numbers of a network at work on rows, in one buffer per pass: what every fused kernel reads and writes.
-// workspace (R, blocks, 1 or 2, features, BLOCK rows): rows lie in blocks of 32, so that one block's numbers are together. Of
-// each block first the activations x_0 (the input), x_1, ..., x_L (the output), then, in a pass that goes back too, dJ/dx_0,
-// dJ/dz_1, ..., dJ/dz_L in the same order, where z_l is layer l before its activation. A feature's rows lie behind one another: four of them are a vec4f.
-// parameters (R, 4 member4): W then b, layer by layer.
-// A role is the other half of a fused kernel: it says what the rows are, with the functions at the end of this file, and has
-// bindings 0, 2, 4 to 8, and from 10 on.
+// workspace (R, blocks, 1 or 2, features, BLOCK rows): rows lie in blocks of 32, so that one block's numbers are together.
+// Of each block first the activations x_0 (the input), x_1, ..., x_L (the output), then, in a pass that goes back too,
+// dJ/dx_0, dJ/dz_1, ..., dJ/dz_L in the same order, where z_l is layer l before its activation. A feature's rows lie behind
+// one another: four of them are a vec4f. parameters (R, 4 member4): W then b, layer by layer.
+// A role is the other half of a fused kernel: it says what the rows are, with the functions at the end of this file, and
+// has bindings 0, 2, 4 to 8, and from 10 on.
 // #import common/activation.wgsl
 
 const MOST_SIZES = 6u; // the input and at most five layers
@@ -22,8 +22,8 @@ struct Network {
   size3: u32,
   size4: u32,
   size5: u32,
-  features: u32, // of all of them together
-  block_features: u32, // activations, and gradients if there are any
+  features: u32, // of all of them together, one by one
+  block_features: u32, // the same, twice where there are gradients
   member4: u32,
   input_gradient: u32, // 1: dJ/dx_0 is wanted too
 }

@@ -1,7 +1,7 @@
 // Role of the sampling network on its way back: dJ/du = scale phi of the updated particles (eq. 13, 14), where
 // phi_i = 1/M sum_j [ kappa(x_j, y_i) score_j + repulsion grad_{x_j} kappa(x_j, y_i) ],  kappa = exp(-|x_j - y_i|^2 / h).
-// Row p B + b of particle p, the M fixed ones before the updated ones; those that share a block with these get no gradient. pre_tanh (u) and actions (a) (R, particles, B, stride);
-// slopes (R, M B, A) with dQ/da; bandwidth (R, B).
+// Row p B + b of particle p, the M fixed ones before the updated ones; fixed ones that share a block with updated ones get
+// no gradient. pre_tanh (u) and actions (a) (R, particles, B, stride); slopes (R, M B, A) with dQ/da; bandwidth (R, B).
 // #import svgd/stein_terms.wgsl
 
 struct Params {
