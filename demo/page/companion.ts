@@ -70,8 +70,7 @@ export class Companion {
     const wanted = adapter === '' ? null : compare;
     if (wanted === null) this.#close();
     else if (!this.learner) this.#begin(wanted);
-    else if (this.learner.config.algorithm !== wanted) this.learner.begin(this.#settings(wanted));
-    else if (news.type === 'ready' && (news.why === 'loaded' || news.why === 'kept')) this.#catchUp();
+    else this.#catchUp(this.learner, news);
     // The first may have stopped by itself.
     if (this.learner && this.learner.running !== running) this.learner.setRunning(running);
   }
@@ -157,13 +156,13 @@ export class Companion {
     }
   }
 
-  /** Begins anew where the first learner has come to another world or other settings by itself. */
-  #catchUp(): void {
-    const { learner } = this;
-    if (!learner) return;
+  /** Begins anew where another algorithm is wanted, or the first has come to other goals or settings by itself. */
+  #catchUp(learner: LiveRun, news: News): void {
+    const byItself = news.type === 'ready' && (news.why === 'loaded' || news.why === 'kept');
+    const isOther = learner.config.algorithm !== this.#run.compare || (byItself && this.#differs(learner));
     const moved = learner.goals.join() !== this.#run.goals.join();
     if (moved) learner.setGoals(this.#run.goals, 'drop');
-    if (moved || this.#differs(learner)) learner.begin(this.#settings());
+    if (moved || isOther) learner.begin(this.#settings());
   }
 
   #differs(learner: LiveRun): boolean {

@@ -9,12 +9,16 @@ import { resolveConfig } from '../../src/index.ts';
 const APPEARANCE = { dark: false, reducedMotion: false };
 const CANVASES = {} as Extract<Command, { type: 'open' }>['canvases'];
 
-function ready(settings: Settings, why: Extract<Report, { type: 'ready' }>['why'] = 'opened'): Report {
+function ready(
+  settings: Settings,
+  why: Extract<Report, { type: 'ready' }>['why'] = 'opened',
+  goals = START.goals,
+): Report {
   return {
     type: 'ready',
     adapter: 'none',
     config: resolveConfig(settings),
-    goals: START.goals,
+    goals,
     updates: 0,
     why,
   };
@@ -118,6 +122,22 @@ describe('a second learner', () => {
     const failed: Report = { type: 'failed', code: 'diverged', message: '', files: null };
     expect(told(() => run.receive(failed))).toEqual([{ type: 'pause' }]);
     expect(told(() => run.receive({ type: 'running', running: true }))).toEqual([{ type: 'run' }]);
+  });
+
+  test.each([
+    ['its own algorithm', {}, 'ddpg'],
+    ["the second's", { algorithm: 'ddpg' }, 'soft-q'],
+  ] as const)('comes to the goals of a file that the first loads, of %s', (_, settings, second) => {
+    const { run, companion, told } = pair();
+    run.receive(ready({}));
+    run.setCompare('ddpg');
+    const goals = [[1, 2]] as const;
+    expect(told(() => run.receive(ready(settings, 'loaded', goals)))).toEqual([
+      { type: 'goals', goals, transitions: 'drop' },
+      { type: 'restart', settings: second === 'soft-q' ? {} : { algorithm: second } },
+    ]);
+    expect(companion.learner).toMatchObject({ goals, config: { algorithm: second } });
+    expect(told(() => run.receive({ type: 'running', running: true }))).toEqual([]);
   });
 
   test('is none where a recorded run plays', () => {
