@@ -28,6 +28,7 @@ const companion = new Companion(run, {
   stage: new Comparison(run),
   start: startWorker,
   appearance: () => appearance(),
+  notify,
 });
 const charts = new Charts(run, companion);
 const controls = new Controls(run);

@@ -2,7 +2,6 @@ import type { Config } from '../../src/index.ts';
 import type { Appearance, Command, Settings } from '../protocol.ts';
 import { ALGORITHM_NAMES } from '../words.ts';
 import { COMMON, LiveRun, settingsFor, type News } from './live-run.ts';
-import { notify } from './notices.ts';
 import type { Listener, Session } from './session.ts';
 
 /** Where a second learner is shown. */
@@ -24,6 +23,7 @@ export class Companion {
   readonly #stage: Stage;
   readonly #start: (listener: Listener) => Session;
   readonly #appearance: () => Appearance;
+  readonly #notify: (sentence: string) => void;
   readonly #listeners = new Set<(news: News) => void>();
   #open: { readonly learner: LiveRun; readonly session: Session } | null = null;
 
@@ -34,12 +34,15 @@ export class Companion {
       /** Starts a session whose reports go to `listener`. */
       readonly start: (listener: Listener) => Session;
       readonly appearance: () => Appearance;
+      /** Tells the visitor what becomes of the second learner. */
+      readonly notify: (sentence: string) => void;
     },
   ) {
     this.#run = run;
     this.#stage = options.stage;
     this.#start = options.start;
     this.#appearance = options.appearance;
+    this.#notify = options.notify;
     run.listen((news) => this.#hear(news));
   }
 
@@ -76,6 +79,16 @@ export class Companion {
   }
 
   #begin(algorithm: Config['algorithm']): void {
+    try {
+      this.#launch(algorithm);
+    } catch (error) {
+      // Whoever else hears of the first learner has no part in it.
+      this.#end((error as Error).message);
+    }
+    this.#tell({ type: 'edited' });
+  }
+
+  #launch(algorithm: Config['algorithm']): void {
     const { goals, look, running, pace, mode, exact } = this.#run;
     const learner = new LiveRun({ settings: this.#settings(algorithm), goals, look, compare: null });
     const session = this.#start((report) => {
@@ -89,15 +102,27 @@ export class Companion {
     if (pace !== null) learner.setPace(pace);
     learner.setMode(mode);
     if (exact.state !== 'off') learner.setExact(true);
+    let refusal = '';
     learner.listen((news) => {
-      const name = ALGORITHM_NAMES[learner.config.algorithm];
-      if (news.type === 'refused') notify(`${name}: ${news.message}`);
-      if (news.type === 'failed') {
-        notify(`The comparison with ${name} has ended, and the first learner goes on. ${news.message}`);
-        this.#run.setCompare(null);
-      } else this.#tell(news);
+      if (news.type === 'failed') return this.#end(news.message);
+      if (news.type === 'refused') {
+        refusal = news.message;
+        this.#notify(`${ALGORITHM_NAMES[learner.config.algorithm]}: ${refusal}`);
+      }
+      // What was refused is known when it says what holds instead; asked again, it would refuse again.
+      const answers = news.type === 'refused' || (news.type === 'ready' && news.why === 'kept');
+      if (answers && this.#differs(learner)) this.#end(refusal);
+      else this.#tell(news);
     });
-    this.#tell({ type: 'edited' });
+  }
+
+  /** Gives the comparison up, and says why. */
+  #end(why: string): void {
+    const { compare } = this.#run;
+    if (compare === null) return;
+    const name = ALGORITHM_NAMES[compare];
+    this.#notify(`The comparison with ${name} has ended, and the first learner goes on. ${why}`);
+    this.#run.setCompare(null);
   }
 
   #close(): void {
@@ -159,14 +184,16 @@ export class Companion {
   /** Begins anew where another algorithm is wanted, or the first has come to other goals or settings by itself. */
   #catchUp(learner: LiveRun, news: News): void {
     const byItself = news.type === 'ready' && (news.why === 'loaded' || news.why === 'kept');
-    const isOther = learner.config.algorithm !== this.#run.compare || (byItself && this.#differs(learner));
+    const isOther = byItself ? this.#differs(learner) : learner.config.algorithm !== this.#run.compare;
     const moved = learner.goals.join() !== this.#run.goals.join();
     if (moved) learner.setGoals(this.#run.goals, 'drop');
     if (moved || isOther) learner.begin(this.#settings());
   }
 
-  #differs(learner: LiveRun): boolean {
-    return COMMON.some((key) => String(learner.config[key]) !== String(this.#run.config[key]));
+  /** Whether `learner` is not what the first is to be compared with. */
+  #differs({ config }: LiveRun): boolean {
+    const isOther = (key: keyof Config) => String(config[key]) !== String(this.#run.config[key]);
+    return config.algorithm !== this.#run.compare || COMMON.some(isOther);
   }
 
   /** The first learner's settings for another algorithm. */

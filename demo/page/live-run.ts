@@ -27,7 +27,14 @@ export const COLUMNS = {
 } as const;
 
 /** Settings that outlive a change of algorithm: every algorithm reads them. */
-export const COMMON = ['preset', 'seed', 'environments', 'temperature', 'finalTemperature'] as const;
+export const COMMON = [
+  'preset',
+  'seed',
+  'environments',
+  'replayCapacity',
+  'temperature',
+  'finalTemperature',
+] as const satisfies readonly (keyof Config)[];
 
 /**
  * The page's side of a run: what the visitor has chosen, what the session has reported, and the commands that the one

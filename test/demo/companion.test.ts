@@ -25,11 +25,12 @@ function ready(
 }
 
 /** A page's first learner and its companion, on sessions that only write down what they are told. */
-function pair(settings: Settings = {}) {
+function pair(settings: Settings = {}, beforeStart = () => undefined as void) {
   const run = new LiveRun({ ...START, settings });
   const toFirst: Command[] = [];
   const toSecond: Command[] = [];
   const shown: string[] = [];
+  const notices: string[] = [];
   let report: Listener = () => undefined;
   const companion = new Companion(run, {
     stage: {
@@ -38,10 +39,12 @@ function pair(settings: Settings = {}) {
       close: () => shown.push('close'),
     },
     start(listener) {
+      beforeStart();
       report = listener;
       return { send: (command) => toSecond.push(command), close: () => shown.push('ended') };
     },
     appearance: () => APPEARANCE,
+    notify: (sentence) => notices.push(sentence),
   });
   const first = { send: (command: Command) => toFirst.push(command), close: () => undefined };
   run.open(companion.alongside(first), CANVASES, APPEARANCE);
@@ -51,7 +54,7 @@ function pair(settings: Settings = {}) {
     act();
     return [...toSecond];
   };
-  return { run, companion, toFirst, told, shown, report: (what: Report) => report(what) };
+  return { run, companion, toFirst, told, shown, notices, report: (what: Report) => report(what) };
 }
 
 describe('a second learner', () => {
@@ -138,6 +141,61 @@ describe('a second learner', () => {
     ]);
     expect(companion.learner).toMatchObject({ goals, config: { algorithm: second } });
     expect(told(() => run.receive({ type: 'running', running: true }))).toEqual([]);
+  });
+
+  test('fits as many environments as the ring of the first takes', () => {
+    // More than the ring of the defaults.
+    const settings = { environments: 1_500_000, replayCapacity: 2_000_000 };
+    const { run, companion, told } = pair(settings);
+    run.receive(ready(settings));
+    expect(told(() => run.setCompare('ddpg'))[0]).toMatchObject({ settings });
+    expect(told(() => run.chooseAlgorithm('sac'))).toEqual([
+      { type: 'restart', settings: { ...settings, algorithm: 'ddpg' } },
+    ]);
+    expect([run, companion.learner].map((one) => one?.config.replayCapacity)).toEqual([2e6, 2e6]);
+  });
+
+  test('that cannot begin is told of once, and whoever else listens to the first hears it all', () => {
+    const start = () => {
+      throw new Error('There are too many workers.');
+    };
+    const { run, companion, notices, shown } = pair({}, start);
+    const heard: string[] = [];
+    run.listen(({ type }) => heard.push(type));
+    run.setCompare('ddpg');
+    run.receive(ready({}));
+    run.receive({ type: 'running', running: true });
+    expect(heard).toEqual(['edited', 'edited', 'ready', 'running']);
+    expect(notices).toEqual([
+      'The comparison with DDPG has ended, and the first learner goes on. There are too many workers.',
+    ]);
+    expect([run.compare, companion.learner, ...shown]).toEqual([null, null]);
+  });
+
+  test('that refuses to become what is wanted is not asked again', () => {
+    const { run, companion, told, notices, shown, report } = pair({ algorithm: 'sac' });
+    run.receive(ready({ algorithm: 'sac' }));
+    run.setCompare('ddpg');
+    run.setCompare('soft-q');
+    report({ type: 'refused', message: 'It does not fit.' });
+    report(ready({ algorithm: 'ddpg' }, 'kept'));
+    expect(told(() => run.receive({ type: 'running', running: true }))).toEqual([]);
+    expect(notices).toEqual([
+      'Soft Q: It does not fit.',
+      'The comparison with Soft Q has ended, and the first learner goes on. It does not fit.',
+    ]);
+    expect([run.compare, companion.learner]).toEqual([null, null]);
+    expect(shown.slice(-2)).toEqual(['ended', 'close']);
+  });
+
+  test('that refuses a step stays', () => {
+    const { run, companion, notices, report } = pair();
+    run.receive(ready({}));
+    run.setCompare('ddpg');
+    report({ type: 'refused', message: 'There is no transition yet.' });
+    report(ready({ algorithm: 'ddpg' }, 'kept'));
+    expect(notices).toEqual(['DDPG: There is no transition yet.']);
+    expect(companion.learner).not.toBeNull();
   });
 
   test('is none where a recorded run plays', () => {
