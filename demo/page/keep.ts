@@ -88,7 +88,9 @@ export class Keep {
   #render(): void {
     const { shared } = this.#run;
     this.#command.textContent = commandLine(shared.settings);
-    this.#note.textContent = areDefaultGoals(shared.goals) ? '' : 'Goals of your own are in the link alone.';
+    this.#note.textContent = areDefaultGoals(shared.goals)
+      ? ''
+      : 'Goals of your own are in the link and in a saved run, but in no command.';
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => history.replaceState(null, '', this.#address()), ADDRESS_MS);
   }

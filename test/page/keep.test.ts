@@ -1,6 +1,6 @@
 import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Browser } from 'playwright';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { decodeCheckpoint } from '../../src/train/checkpoint.ts';
@@ -79,6 +79,30 @@ describe('a run', () => {
     ]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ rollouts: 20 });
+  });
+
+  test('keeps goals of its own, and the page says so', async () => {
+    visit = await Visit.open(browser, { hash: `${SMALL}&goals=1,2;-3,0` });
+    const { page } = visit;
+    await visit.next('progress');
+    await visit.pause();
+    const note = page.locator('.keep .note');
+    expect(await note.textContent()).toMatch(/in the link and in a saved run/);
+    expect(await page.locator('#command').textContent()).not.toContain('goals');
+    const files = Object.entries(await visit.saved()).map(([path, bytes]) => ({
+      name: basename(path),
+      mimeType: 'application/octet-stream',
+      buffer: Buffer.from(bytes),
+    }));
+    await page.evaluate(() => (location.hash = 'environments=64'));
+    await expect.poll(() => note.textContent()).toBe('');
+    await page.locator('#files').setInputFiles(files);
+    const { goals } = await visit.next('ready', ({ why }) => why === 'loaded');
+    expect(goals).toEqual([
+      [1, 2],
+      [-3, 0],
+    ]);
+    await expect.poll(() => note.textContent()).toMatch(/saved run/);
   });
 
   test('that is none is refused in a sentence, and the one under way goes on', async () => {
