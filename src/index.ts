@@ -136,6 +136,7 @@ export { bestSquashedGaussian, type SquashedGaussian } from './exact/squashed-ga
 export { flagOf, parseSetting, resolveConfig, type Config } from './train/config.ts';
 export { DEFAULTS, PRESETS, type Preset, type PresetName } from './train/presets.ts';
 export { DivergenceError, Trainer, type Progress, type RunOptions } from './train/trainer.ts';
+export { warmTrainer } from './train/warm-trainer.ts';
 export { Evaluator, type Evaluation, type Learned, type Rollout } from './train/evaluator.ts';
 export {
   compareWithOptimum,

@@ -2,7 +2,7 @@ import {
   measureRoofline,
   program,
   timePrograms,
-  Trainer,
+  warmTrainer,
   type Config,
   type Dispatch,
   type Gpu,
@@ -10,8 +10,6 @@ import {
 } from '../../src/index.ts';
 import type { ProgramTime, Report } from '../protocol.ts';
 
-/** Iterations before anything is timed, besides the warm-up: buffers have been touched and networks are not at zero. */
-const ITERATIONS_BEFORE = 5;
 /** Programs that are opened and timed by their parts. */
 const OPENED = ['critic', 'actor'];
 
@@ -24,8 +22,7 @@ export async function profileRun(gpu: Gpu, config: Config): Promise<Extract<Repo
   const roofline = await measureRoofline(gpu);
   const free = gpu.scope();
   try {
-    const trainer = await Trainer.create(gpu, config);
-    trainer.advance(Math.ceil(config.warmupTransitions / config.environments) + ITERATIONS_BEFORE);
+    const trainer = await warmTrainer(gpu, config);
     const { programs, step } = await timePrograms(gpu, partsOf(trainer.iterations.both));
     return {
       type: 'profile',

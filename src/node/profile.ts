@@ -19,8 +19,10 @@ import { measureRoofline } from '../profile/roofline.ts';
 import { traceOf } from '../profile/trace.ts';
 import type { Config } from '../train/config.ts';
 import { iterationsPerSubmit } from '../train/limits.ts';
+import { warmTrainer } from '../train/warm-trainer.ts';
 import { parseAdapterChoice } from './adapter.ts';
 import { readConfig, type ConfigFlags } from './arguments.ts';
+import { movedIn } from './moved-bytes.ts';
 import { requireWritable, writeResults } from './results-file.ts';
 import {
   drawSweeps,
@@ -36,7 +38,6 @@ import {
 } from './sweep.ts';
 import { percent, table } from './table.ts';
 import { openGpu } from './train.ts';
-import { movedIn, warmTrainer } from './warm-trainer.ts';
 
 /** The flags of `softq profile` as the user wrote them; settings besides. */
 interface ProfileFlags extends ConfigFlags {

@@ -6,10 +6,10 @@ import { timePrograms } from '../profile/timing.ts';
 import { costCurves } from '../report/cost-curves.ts';
 import { flagOf, resolveConfig, type Config } from '../train/config.ts';
 import { ALGORITHMS_OF } from '../train/settings.ts';
+import { warmTrainer } from '../train/warm-trainer.ts';
 import { createDocument } from './document.ts';
 import { svgToPng } from './png.ts';
 import { percent, table } from './table.ts';
-import { warmTrainer } from './warm-trainer.ts';
 
 /** What a setting means on the axis of a figure. */
 const SWEPT = {
