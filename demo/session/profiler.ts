@@ -10,9 +10,6 @@ import {
 } from '../../src/index.ts';
 import type { ProgramTime, Report } from '../protocol.ts';
 
-/** Programs that are opened and timed by their parts. */
-const OPENED = ['critic', 'actor'];
-
 /**
  * What each part of an iteration costs, against the adapter's own peak. Times a second trainer of the same configuration,
  * since timing a program moves its state many times; its tensors are gone afterwards. Nothing else may make tensors on
@@ -49,7 +46,7 @@ export async function profileRun(gpu: Gpu, config: Config): Promise<Extract<Repo
   }
 }
 
-/** The parts of an iteration, those of the gradients opened once more; equal ones of several updates are named once. */
+/** The parts of an iteration, those of an update opened once more; equal ones of several updates are named once. */
 export function partsOf(iteration: Program): Program[] {
   const parts = new Map<string, Program>();
   const add = (step: Program | Dispatch, prefix: string) => {
@@ -64,9 +61,8 @@ export function partsOf(iteration: Program): Program[] {
       continue;
     }
     for (const part of step.steps) {
-      if ('steps' in part && OPENED.includes(part.label)) {
-        for (const inner of part.steps) add(inner, `${part.label}: `);
-      } else add(part, '');
+      if (!('steps' in part)) add(part, '');
+      else for (const inner of part.steps) add(inner, `${part.label}: `);
     }
   }
   return [...parts.values()];

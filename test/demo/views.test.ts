@@ -224,17 +224,22 @@ describe('squares on a canvas', () => {
   });
 });
 
-test('the parts of an iteration that are timed are all of it, once', async () => {
-  const trainer = await Trainer.create(gpu(), { ...CONFIG, updatesPerStep: 2 });
-  const parts = partsOf(trainer.iterations.both);
-  const labels = parts.map(({ label }) => label);
-  expect(new Set(labels).size).toBe(labels.length);
-  expect(labels).toEqual(
-    expect.arrayContaining(['act.policy', 'env.step', 'critic: tdTarget', 'actor: svgd']),
-  );
-  const counted = parts.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
-  const one = await Trainer.create(gpu(), CONFIG);
-  expect(counted).toBe(one.iterations.both.dispatches.length);
+describe.each([
+  ['layered', ['act.policy', 'env.step', 'critic: tdTarget', 'actor: svgd', 'q.adam', 'tick']],
+  ['fused', ['act.policy', 'env.step', 'draw: particles.forward', 'regress: q.parameters', 'q.adam', 'tick']],
+] as const)('the parts of an iteration of %s kernels', (family, wanted) => {
+  const device = useGpu(family);
+
+  test('that are timed are all of it, once, and those of the update are opened', async () => {
+    const trainer = await Trainer.create(device(), { ...CONFIG, updatesPerStep: 2 });
+    const parts = partsOf(trainer.iterations.both);
+    const labels = parts.map(({ label }) => label);
+    expect(new Set(labels).size).toBe(labels.length);
+    expect(labels).toEqual(expect.arrayContaining([...wanted]));
+    const counted = parts.reduce((sum, { dispatches }) => sum + dispatches.length, 0);
+    const one = await Trainer.create(device(), CONFIG);
+    expect(counted).toBe(one.iterations.both.dispatches.length);
+  });
 });
 
 describe('summaries', () => {
