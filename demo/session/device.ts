@@ -1,9 +1,6 @@
-import { Gpu } from '../../src/index.ts';
+import { Gpu, isSoftware } from '../../src/index.ts';
 import { Failure } from './errors.ts';
 import { Pipelines } from './pipelines.ts';
-
-/** Adapters that not every browser marks as the slow ones they are. */
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
 
 /** An open device with the shaders of its pictures. */
 export interface Device {
@@ -39,12 +36,11 @@ export async function openDevice(): Promise<Device> {
       if (reason !== 'destroyed') resolve(message);
     });
   });
-  const { description, vendor, architecture, isFallbackAdapter } = adapter.info;
+  const { description, vendor, architecture } = adapter.info;
   const name = description || [vendor, architecture].filter((part) => part !== '').join(' ');
-  const software = isFallbackAdapter || SOFTWARE.test(name);
   return {
     gpu,
-    pipelines: new Pipelines(gpu, software),
+    pipelines: new Pipelines(gpu, isSoftware(adapter.info)),
     adapter: name || 'an adapter without a name',
     lost,
   };
