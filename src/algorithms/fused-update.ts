@@ -45,7 +45,7 @@ export function obstacleToFusing(
     return `${pairs} pairs of particles are too many for one dispatch's median`;
   const passes = [
     fusedFits(gpu, softQ.mlp, batchSize * valueParticles, 'activations'),
-    fusedFits(gpu, softQ.mlp, batchSize * Math.max(1, fixedParticles), 'gradients'),
+    fusedFits(gpu, softQ.mlp, batchSize * fixedParticles, 'gradients'),
     fusedFits(gpu, samplingNetwork.mlp, batchSize * (fixedParticles + updatedParticles), 'gradients'),
   ];
   return passes.every(Boolean) ? null : 'all layers together need more than one buffer of this adapter holds';

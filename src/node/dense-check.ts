@@ -3,11 +3,9 @@ import { program } from '../gpu/program.ts';
 import { padded } from '../gpu/tensor.ts';
 import { FusedPass } from '../nn/fused-pass.ts';
 import { Mlp, type ParameterGradient } from '../nn/mlp.ts';
-import { compareKernel, numbers, padRows, type KernelCheck } from './kernel-check.ts';
+import { compareKernel, LINEAR, numbers, type KernelCheck } from './kernel-check.ts';
 import { chunks, columns } from './vector-file.ts';
-
-/** Largest error of sums of products. */
-const LINEAR = 1e-5;
+import { padRows } from './vector-update.ts';
 
 /** y = W3 relu(W2 relu(W1 x)) and both of its gradients, a layer at a time and all in one dispatch. */
 export async function checkDense(gpu: Gpu): Promise<KernelCheck[]> {
@@ -26,8 +24,8 @@ export async function checkDense(gpu: Gpu): Promise<KernelCheck[]> {
   const outputGrad = pass.gradTensor('outputGrad', outputSize);
   const inputGrad = pass.gradTensor('inputGrad', inputSize);
   const parameterGrad = pass.parameterGradient();
-  gpu.write(pass.input, padRows(x));
-  gpu.write(outputGrad, padRows(dy));
+  gpu.write(pass.input, padRows(inputSize, x));
+  gpu.write(outputGrad, padRows(outputSize, dy));
   await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
   const summed = async ({ tensor }: ParameterGradient) => {
     const sum = new Float32Array(parameters.size);

@@ -8,9 +8,10 @@ import { fusedBandwidth } from '../svgd/bandwidth.ts';
 import { Svgd } from '../svgd/svgd.ts';
 import { acquireAdapter, type AcquiredAdapter, type AdapterChoice } from './adapter.ts';
 import { checkDense } from './dense-check.ts';
-import { compareKernel, numbers, padRows, type KernelCheck } from './kernel-check.ts';
+import { compareKernel, LINEAR, numbers, type KernelCheck } from './kernel-check.ts';
 import { table } from './table.ts';
 import { chunks, columns } from './vector-file.ts';
+import { padRows } from './vector-update.ts';
 
 const LIMITS = [
   'maxBufferSize',
@@ -25,8 +26,7 @@ const FASTER =
   'SwiftShader is the slowest adapter. A current Mesa is several times as fast (Debian and Ubuntu: package ' +
   'mesa-vulkan-drivers; on Debian 12 from bookworm-backports, since Dawn refuses its stock version), a GPU faster yet.';
 
-/** Largest errors of sums of products, and through exp and log. */
-const LINEAR = 1e-5;
+/** Largest error through exp and log. */
 const TRANSCENDENTAL = 1e-4;
 
 /** What this machine offers, and whether it computes correctly. */
@@ -183,10 +183,10 @@ async function checkStein(gpu: Gpu): Promise<KernelCheck[]> {
   const rules = { kind: 'tanh-kernel', bandwidth: 'code', bandwidthFloor: floor, repulsion: true } as const;
   const direction = gpu.tensor('doctor.direction', [1, fixed + updated, states, stride]);
   const inputs = {
-    preTanh: gpu.tensorOf('doctor.u', padRows(u)),
-    actions: gpu.tensorOf('doctor.a', padRows(a)),
+    preTanh: gpu.tensorOf('doctor.u', padRows(actionSize, u)),
+    actions: gpu.tensorOf('doctor.a', padRows(actionSize, a)),
     stride,
-    actionGradient: gpu.tensorOf('doctor.slopes', padRows(slopes)),
+    actionGradient: gpu.tensorOf('doctor.slopes', padRows(actionSize, slopes)),
     gradientStride: stride,
     gradientFirst: 0,
     temperature: gpu.tensorOf('doctor.temperature', Float32Array.of(alpha)),
@@ -253,7 +253,13 @@ async function softValueUpTo(gpu: Gpu, largestQ: number, suffix: string): Promis
   };
   const kernel = gpu.kernel('rl/td_target.wgsl', { constants }).bind(
     {
-      q_values: gpu.tensorOf('doctor.q', padRows([...q].map((one) => [one]))),
+      q_values: gpu.tensorOf(
+        'doctor.q',
+        padRows(
+          1,
+          [...q].map((one) => [one]),
+        ),
+      ),
       log_density: gpu.tensorOf('doctor.density', density),
       temperature: gpu.tensorOf('doctor.temperature', Float32Array.of(alpha)),
       reward: gpu.tensorOf('doctor.reward', reward),

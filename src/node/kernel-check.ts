@@ -1,6 +1,8 @@
 import { random, uniform } from '../gpu/random.ts';
-import { padded } from '../gpu/tensor.ts';
 import { largest } from './vector-file.ts';
+
+/** Largest error of sums of products. */
+export const LINEAR = 1e-5;
 
 /** What one kernel computes on the adapter against float64 on the host. */
 export interface KernelCheck {
@@ -29,12 +31,4 @@ export function compareKernel(
 /** `count` numbers in [-1, 1), another list for each `list`. */
 export function numbers(list: number, count: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: count }, (_, i) => 2 * uniform(random(1, list, 0, i)[0]) - 1);
-}
-
-/** Rows behind one another, each padded with zeros as tensors of rows are. */
-export function padRows(rows: readonly (readonly number[])[]): Float32Array<ArrayBuffer> {
-  const stride = padded(rows[0]!.length);
-  return Float32Array.from({ length: rows.length * stride }, (_, i) => {
-    return rows[Math.floor(i / stride)]![i % stride] ?? 0;
-  });
 }

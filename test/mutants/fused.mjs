@@ -64,8 +64,8 @@ export const FUSED = [
     name: 'fused-reward-for-next-state',
     mistake: 'the proposed actions are taken at s, not at the next state',
     file: 'shaders/rl/fused/next_actions.wgsl',
-    find: 'ring[record + s + a + 1u + i]',
-    replace: 'ring[record + i]',
+    find: 'record_of(owner) + s + a + 1u',
+    replace: 'record_of(owner)',
     checks: [LEARNER],
   },
   {

@@ -32,6 +32,6 @@ fn backward(block: u32, local: u32) {
         workspace[dx_at + at] = select(dx[c], dx[c] * slope(workspace[x_at + at]), layer > 0u);
       }
     }
-    exchange();
+    storageBarrier();
   }
 }

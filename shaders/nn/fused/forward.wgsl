@@ -7,11 +7,9 @@
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index) local: u32) {
   member = workgroup.z;
   let block = network.first_block + workgroup.x;
-  let own = own_rows(local);
-  let begin = min(block * BLOCK + own.x, network.rows);
-  let end = min(begin + own.y, network.rows);
-  for (var row = begin; row < end; row++) { prepare(row); }
-  exchange();
+  let rows = own_rows(block, local);
+  for (var row = rows.x; row < rows.y; row++) { prepare(row); }
+  storageBarrier();
   forward(block, local);
-  for (var row = begin; row < end; row++) { finish(row); }
+  for (var row = rows.x; row < rows.y; row++) { finish(row); }
 }

@@ -39,6 +39,6 @@ fn forward(block: u32, local: u32) {
         }
       }
     }
-    exchange();
+    storageBarrier();
   }
 }

@@ -1,6 +1,6 @@
 // Role of the critic at the fixed particles: dQ/da, eq. 13's energy gradient times alpha. Row j B + b of fixed particle j.
-// ring (R, capacity, 2S + A + 3); actions (R, particles, B, stride), the fixed ones first; slopes (R, M B, A).
-// #import replay/pick.wgsl
+// actions (R, particles, B, stride), the fixed ones first; slopes (R, M B, A).
+// #import rl/fused/minibatch.wgsl
 
 struct Params {
   states: u32,
@@ -12,20 +12,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<uniform> clock: Clock;
-@group(0) @binding(4) var<storage, read> seeds: array<u32>;
-@group(0) @binding(5) var<storage, read> ring: array<f32>;
 @group(0) @binding(6) var<storage, read> actions: array<f32>;
 @group(0) @binding(10) var<storage, read_write> slopes: array<f32>;
 
 fn prepare(row: u32) {
   let s = params.observation_size;
-  let a = params.action_size;
-  let picked = picked_record(seeds[member], row % params.states);
-  let record = (member * params.capacity + picked) * (2u * s + a + 3u);
-  for (var i = 0u; i < s; i++) { set_input(row, i, ring[record + i]); }
+  set_inputs(row, record_of(row % params.states), s);
   let particle = (member * params.particles * params.states + row) * params.stride;
-  for (var d = 0u; d < a; d++) { set_input(row, s + d, actions[particle + d]); }
+  for (var d = 0u; d < params.action_size; d++) { set_input(row, s + d, actions[particle + d]); }
 }
 
 fn differentiate(row: u32) {

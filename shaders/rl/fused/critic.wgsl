@@ -3,7 +3,7 @@
 // next_values (R, ...) holds the target network's Q of the Kv proposed actions of each transition, Kv numbers a transition
 // from next_first on, which all have the density exp(log_density). statistics (R, STATISTICS, B). Everything is in units of
 // the scaled reward. A loss that is not finite leaves the update's number in fault[fault_index].
-// #import replay/pick.wgsl
+// #import rl/fused/minibatch.wgsl
 // #import common/finite.wgsl
 
 // Rows of `statistics`.
@@ -27,18 +27,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<uniform> clock: Clock;
-@group(0) @binding(4) var<storage, read> seeds: array<u32>;
-@group(0) @binding(5) var<storage, read> ring: array<f32>;
 @group(0) @binding(6) var<storage, read> next_values: array<f32>;
 @group(0) @binding(7) var<storage, read> temperature: array<f32>;
 @group(0) @binding(10) var<storage, read_write> statistics: array<f32>;
 @group(0) @binding(11) var<storage, read_write> fault: array<atomic<u32>>;
-
-fn record_of(row: u32) -> u32 {
-  let size = 2u * params.observation_size + params.action_size + 3u;
-  return (member * params.capacity + picked_record(seeds[member], row)) * size;
-}
 
 // The target network's Q(s'_b, a_k)
 fn next_value(row: u32, k: u32) -> f32 {
@@ -49,8 +41,7 @@ fn next_value(row: u32, k: u32) -> f32 {
 }
 
 fn prepare(row: u32) {
-  let record = record_of(row);
-  for (var i = 0u; i < params.observation_size + params.action_size; i++) { set_input(row, i, ring[record + i]); }
+  set_inputs(row, record_of(row), params.observation_size + params.action_size);
 }
 
 fn differentiate(row: u32) {

@@ -1,6 +1,6 @@
 // Role of the sampling network: particles a = tanh f(xi; s) at the states of the minibatch. Row p B + b of particle p.
-// ring (R, capacity, 2S + A + 3); pre_tanh and actions (R, particles, B, stride).
-// #import replay/pick.wgsl
+// pre_tanh and actions (R, particles, B, stride).
+// #import rl/fused/minibatch.wgsl
 // #import rl/fused/latent_noise.wgsl
 // #import common/squash.wgsl
 
@@ -14,17 +14,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<uniform> clock: Clock;
-@group(0) @binding(4) var<storage, read> seeds: array<u32>;
-@group(0) @binding(5) var<storage, read> ring: array<f32>;
 @group(0) @binding(10) var<storage, read_write> pre_tanh: array<f32>;
 @group(0) @binding(11) var<storage, read_write> actions: array<f32>;
 
 fn prepare(row: u32) {
   let s = params.observation_size;
-  let picked = picked_record(seeds[member], row % params.states);
-  let record = (member * params.capacity + picked) * (2u * s + params.action_size + 3u);
-  for (var i = 0u; i < s; i++) { set_input(row, i, ring[record + i]); }
+  set_inputs(row, record_of(row % params.states), s);
   set_noise(row, s, params.latent_size, seeds[member], STREAM_PARTICLES, clock.updates);
 }
 
