@@ -1,6 +1,7 @@
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Program } from '../../src/gpu/program.ts';
-import { Mlp, type MlpPass } from '../../src/nn/mlp.ts';
+import type { MlpPass } from '../../src/nn/mlp-pass.ts';
+import { Mlp } from '../../src/nn/mlp.ts';
 import { rooflineWork } from '../../src/profile/roofline.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import type { Benchmark, Host } from '../support/host.ts';

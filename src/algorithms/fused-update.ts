@@ -33,7 +33,7 @@ export function obstacleToFusing(
   { softQ, samplingNetwork }: Pick<FusedParts, 'softQ' | 'samplingNetwork'>,
 ): string | null {
   const { critics, proposal, batchSize, valueParticles, fixedParticles, updatedParticles } = options;
-  if (gpu.kernelFamily === 'layered') {
+  if (gpu.kernelFamily !== 'fused') {
     return isSoftware(gpu.adapter.info) ? 'that is faster on a processor' : 'that was asked for';
   }
   if (critics > 1) return `${critics} critics are combined between layers`;

@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import type { ParameterGradient } from '../nn/mlp.ts';
+import type { ParameterGradient } from '../nn/mlp-pass.ts';
 import { squash, type Draw } from '../rl/policy.ts';
 import type { Batch } from '../rl/replay-buffer.ts';
 import type { SoftQFunction } from '../rl/soft-q-function.ts';

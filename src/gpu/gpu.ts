@@ -25,7 +25,7 @@ export interface MemoryUse {
  * How networks are computed: `layered` a dispatch for each layer and gradient, the lanes of a subgroup sharing loads where
  * that helps; `fused` whole networks in a dispatch, for GPUs, which pay for every dispatch that waits for another.
  */
-export type KernelFamily = 'layered' | 'fused';
+export type KernelFamily = 'layered' | 'lanes' | 'fused';
 
 /** Names by which drivers that compute on the processor call themselves. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
@@ -65,7 +65,8 @@ export class Gpu {
     this.adapter = adapter;
     this.device = device;
     // A processor pays little for a dispatch and much for a barrier.
-    this.kernelFamily = family ?? (isSoftware(adapter.info) ? 'layered' : 'fused');
+    const onProcessor = this.subgroupLanes === 8 ? 'lanes' : 'layered';
+    this.kernelFamily = family ?? (isSoftware(adapter.info) ? onProcessor : 'fused');
     device.addEventListener('uncapturederror', ({ error }) => {
       this.#failure ??=
         error instanceof GPUOutOfMemoryError

@@ -3,7 +3,7 @@ import type { Dispatch } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { Clock } from '../gpu/clock.ts';
 import type { Faults } from '../gpu/faults.ts';
-import type { ParameterGradient } from './mlp.ts';
+import type { ParameterGradient } from './mlp-pass.ts';
 import type { Parameters } from './parameters.ts';
 import type { TargetNetwork } from './target-network.ts';
 

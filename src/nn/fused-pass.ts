@@ -2,7 +2,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import type { Dispatch } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource, type SlotFiller } from '../gpu/shader.ts';
 import { elementCount, padded, type Tensor } from '../gpu/tensor.ts';
-import { mlpSizes, type Mlp, type ParameterGradient } from './mlp.ts';
+import type { ParameterGradient } from './mlp-pass.ts';
+import { mlpSizes, type Mlp } from './mlp.ts';
 
 /** The half of a fused kernel that says what the rows are: WGSL with `prepare`, `differentiate`, `finish`. */
 export interface Role {

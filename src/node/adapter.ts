@@ -59,7 +59,7 @@ export function parseAdapterChoice(text: string | undefined): AdapterChoice {
   return choice;
 }
 
-const FAMILIES: readonly KernelFamily[] = ['layered', 'fused'];
+const FAMILIES: readonly KernelFamily[] = ['layered', 'lanes', 'fused'];
 
 /**
  * Reads the value of `--kernels`, else the environment variable SOFTQ_KERNELS: how networks are computed. Undefined for

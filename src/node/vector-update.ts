@@ -2,7 +2,7 @@ import type { Clock } from '../gpu/clock.ts';
 import type { Faults } from '../gpu/faults.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import type { ParameterGradient } from '../nn/mlp.ts';
+import type { ParameterGradient } from '../nn/mlp-pass.ts';
 import type { Parameters } from '../nn/parameters.ts';
 import type { SamplingNetwork } from '../rl/sampling-network.ts';
 import type { SoftQFunction } from '../rl/soft-q-function.ts';

@@ -2,7 +2,8 @@ import type { Clock } from '../gpu/clock.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
+import type { MlpPass } from '../nn/mlp-pass.ts';
+import { Mlp, type Activation } from '../nn/mlp.ts';
 import {
   drawNoise,
   noiseParams,

@@ -3,7 +3,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { fusedFits, FusedPass } from '../nn/fused-pass.ts';
-import { Mlp, type Activation, type MlpPass } from '../nn/mlp.ts';
+import type { MlpPass } from '../nn/mlp-pass.ts';
+import { Mlp, type Activation } from '../nn/mlp.ts';
 import {
   drawNoise,
   type ActOptions,
@@ -63,7 +64,7 @@ export class SamplingNetwork implements Policy {
   act({ observation, action, randomEnvironments }: ActOptions): Dispatch | null {
     const environments = action.shape[1]!;
     const fits = fusedFits(this.#gpu, this.mlp, environments, 'activations');
-    if (this.#gpu.kernelFamily === 'layered' || !fits) return null;
+    if (this.#gpu.kernelFamily !== 'fused' || !fits) return null;
     const { observationSize, actionSize, latentSize } = this.spec;
     const { clock, seeds } = this.source;
     return new FusedPass(this.#gpu, 'act', this.mlp, environments, 'activations').forward({

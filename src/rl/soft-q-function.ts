@@ -4,7 +4,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import { Mlp, type Activation, type MlpPass, type ParameterGradient } from '../nn/mlp.ts';
+import type { MlpPass, ParameterGradient } from '../nn/mlp-pass.ts';
+import { Mlp, type Activation } from '../nn/mlp.ts';
 import { repeatMembers } from '../nn/repeat-members.ts';
 import { TargetNetwork, type TargetUpdate } from '../nn/target-network.ts';
 import type { Batch } from './replay-buffer.ts';
@@ -200,7 +201,8 @@ export class SoftQFunction {
     const gradients = pass.gradTensor('inputGrad', width);
     const back = pass.backward({ outputGrad: slopes ?? this.#ones(members * rows), inputGrad: gradients });
     if (this.#critics === 1) {
-      return { ...q, gradient: gradients, program: program('actionGradient', [q.program, back]) };
+      const forward = pass.keepsActivations ? [q.program] : [];
+      return { ...q, gradient: gradients, program: program('actionGradient', [...forward, back]) };
     }
     const gradient = this.#gpu.tensor('q-actions.gradient', [members, rows, padded(width)]);
     const length = gradient.size / members;

@@ -30,6 +30,8 @@ function oracleParameters(mlp: Mlp, flat: Float32Array, member: number): number[
 const CASES: { spec: MlpSpec; rows: number; members: number }[] = [
   { spec: { inputSize: 1, hidden: [1], outputSize: 1, activation: 'relu' }, rows: 1, members: 1 },
   { spec: { inputSize: 4, hidden: [64, 64], outputSize: 1, activation: 'relu' }, rows: 64, members: 1 },
+  { spec: { inputSize: 3, hidden: [24, 40], outputSize: 3, activation: 'relu' }, rows: 131, members: 2 },
+  { spec: { inputSize: 4, hidden: [72, 8], outputSize: 2, activation: 'relu' }, rows: 40, members: 1 },
   { spec: { inputSize: 6, hidden: [64, 64], outputSize: 2, activation: 'relu' }, rows: 257, members: 2 },
   { spec: { inputSize: 7, hidden: [13, 29, 5], outputSize: 3, activation: 'tanh' }, rows: 31, members: 3 },
   {
