@@ -17,7 +17,8 @@ export { describe, program, type Bound, type Dispatch, type Program } from './gp
 export { below, random, uniform } from './gpu/random.ts';
 export { constantsOf, packStruct, shaderSource, structOf, type Struct } from './gpu/shader.ts';
 export { view, type ElementType, type Tensor, type TensorData } from './gpu/tensor.ts';
-export { Mlp, type Activation, type MlpSpec } from './nn/mlp.ts';
+export type { Activation, MlpSpec } from './nn/mlp-spec.ts';
+export { Mlp } from './nn/mlp.ts';
 export { MlpPass, type BackwardOptions, type ParameterGradient } from './nn/mlp-pass.ts';
 export { Parameters, type NamedArray } from './nn/parameters.ts';
 export { Adam, type AdamOptions } from './nn/adam.ts';

@@ -4,7 +4,7 @@ import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Adam } from '../nn/adam.ts';
 import type { ParameterGradient } from '../nn/mlp-pass.ts';
-import type { Activation } from '../nn/mlp.ts';
+import type { Activation } from '../nn/mlp-spec.ts';
 import type { NamedArray, Parameters } from '../nn/parameters.ts';
 import type { TargetNetwork } from '../nn/target-network.ts';
 import type { ActingContext, BehaviourPolicy, ExplorationOptions } from '../rl/behaviour-policy.ts';

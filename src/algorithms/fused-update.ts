@@ -1,9 +1,10 @@
 import type { Faults } from '../gpu/faults.ts';
-import { isSoftware, type Gpu } from '../gpu/gpu.ts';
+import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { fusedFits, FusedPass } from '../nn/fused-pass.ts';
+import { obstacleToLanes } from '../nn/lanes-pass.ts';
 import { latticePoints } from '../rl/proposal.ts';
 import type { SamplingNetwork } from '../rl/sampling-network.ts';
 import type { SoftQFunction } from '../rl/soft-q-function.ts';
@@ -25,7 +26,8 @@ const DIRECTIONS = constantsOf(shaderSource('svgd/stein_terms.wgsl'));
 const STATISTICS = constantsOf(shaderSource('rl/fused/critic.wgsl'));
 
 /**
- * Why an update of these options is computed layer by layer instead, in words for people; null where it can be fused.
+ * Why an update of these options is computed layer by layer, in words for people; null where whole networks go in a
+ * dispatch, with the kernels of the device's family.
  */
 export function obstacleToFusing(
   gpu: Gpu,
@@ -33,8 +35,11 @@ export function obstacleToFusing(
   { softQ, samplingNetwork }: Pick<FusedParts, 'softQ' | 'samplingNetwork'>,
 ): string | null {
   const { critics, proposal, batchSize, valueParticles, fixedParticles, updatedParticles } = options;
-  if (gpu.kernelFamily !== 'fused') {
-    return isSoftware(gpu.adapter.info) ? 'that is faster on a processor' : 'that was asked for';
+  if (gpu.kernelFamily === 'layered') {
+    return gpu.suitableFamily === 'layered' ? 'that is faster on a processor' : 'that was asked for';
+  }
+  if (gpu.kernelFamily === 'lanes') {
+    return obstacleToLanes(gpu, softQ.mlp.spec) ?? obstacleToLanes(gpu, samplingNetwork.mlp.spec);
   }
   if (critics > 1) return `${critics} critics are combined between layers`;
   if (proposal === 'mixture' || proposal === 'policy-jacobian') {

@@ -37,7 +37,7 @@ export class SoftQLearning implements Algorithm {
   readonly behaviour: BehaviourPolicy;
   readonly update: Algorithm['update'];
   readonly metrics: readonly Metric[];
-  /** Why the update is computed layer by layer, in words for people; null where whole networks are fused. */
+  /** Why the update is computed layer by layer, in words for people; null where whole networks go in a dispatch. */
   readonly fusingObstacle: string | null;
   readonly #gpu: Gpu;
   readonly #context: LearnerContext;
@@ -60,7 +60,8 @@ export class SoftQLearning implements Algorithm {
     this.temperature = temperature.tensor;
     this.behaviour = new BehaviourPolicy(gpu, this.samplingNetwork, context, options);
     this.fusingObstacle = obstacleToFusing(gpu, options, this);
-    const { critic, actor, together, begin } = this.fusingObstacle === null ? this.#fused() : this.#layered();
+    const fused = gpu.kernelFamily === 'fused' && this.fusingObstacle === null;
+    const { critic, actor, together, begin } = fused ? this.#fused() : this.#layered();
     const tuning = options.targetEntropy === null ? undefined : this.#tuning(temperature, actor.preTanh);
     const learner = {
       faults: this.faults,
@@ -94,7 +95,7 @@ export class SoftQLearning implements Algorithm {
     return { ...parts, begin: [] };
   }
 
-  /** Both gradients a layer and a term at a time: slower, for every choice of options, and the easier one to read. */
+  /** Both gradients a network or layer and a term at a time: for every choice of options, and the easier one to read. */
   #layered() {
     const { replay, members, seeds, clock } = this.#context;
     const { batchSize, fixedParticles, updatedParticles } = this.#options;

@@ -23,7 +23,9 @@ export interface MemoryUse {
 
 /**
  * How networks are computed: `layered` a dispatch for each layer and gradient, the lanes of a subgroup sharing loads where
- * that helps; `fused` whole networks in a dispatch, for GPUs, which pay for every dispatch that waits for another.
+ * that helps; `lanes` whole networks in a dispatch, a lane taking rows through all layers without a barrier, for processors
+ * of eight lanes; `fused` whole networks and what stands before and behind them in a dispatch, a workgroup taking rows,
+ * for GPUs, which pay for every dispatch that waits for another.
  */
 export type KernelFamily = 'layered' | 'lanes' | 'fused';
 
@@ -64,9 +66,7 @@ export class Gpu {
     this.#instance = instance;
     this.adapter = adapter;
     this.device = device;
-    // A processor pays little for a dispatch and much for a barrier.
-    const onProcessor = this.subgroupLanes === 8 ? 'lanes' : 'layered';
-    this.kernelFamily = family ?? (isSoftware(adapter.info) ? onProcessor : 'fused');
+    this.kernelFamily = family ?? this.suitableFamily;
     device.addEventListener('uncapturederror', ({ error }) => {
       this.#failure ??=
         error instanceof GPUOutOfMemoryError
@@ -108,6 +108,12 @@ export class Gpu {
    */
   get subgroupLanes(): number {
     return this.fixedLanes <= MOST_SHARING_LANES ? this.fixedLanes : 1;
+  }
+
+  /** The family that is fastest on adapters of this kind: a processor pays little for a dispatch and much for a barrier. */
+  get suitableFamily(): KernelFamily {
+    if (!isSoftware(this.adapter.info)) return 'fused';
+    return this.subgroupLanes === 8 ? 'lanes' : 'layered';
   }
 
   /** Lanes of every subgroup, where their number is fixed and kernels may know of them; 1 elsewhere. */

@@ -79,8 +79,9 @@ export class Kernel {
   }
 
   /**
-   * Binds tensors to the shader's bindings by name. All must be given but `params` and those of `uniforms`. Whole buffers
-   * are bound: a view's first element reaches the shader as the Params field `<binding>_offset`.
+   * Binds tensors to the shader's bindings by name. All must be given but `params` and those of `uniforms`. Storage bindings
+   * get whole buffers: a view's first element reaches the shader as the Params field `<binding>_offset`. Uniform ones get the
+   * view itself, which begins at a multiple of 64 numbers.
    * @throws Error naming missing and unknown bindings, or a view that the shader takes no offset for; UsageError when a
    * dimension needs more than 65,535 workgroups.
    */
@@ -114,17 +115,20 @@ export class Kernel {
     }
     const label = options.label ?? shader.name;
     const params: Record<string, number> = { ...options.params };
+    const kindOf = new Map(shader.bindings.map(({ name, kind }) => [name, kind]));
     for (const [name, tensor] of Object.entries(tensors)) {
       if (shader.params?.fields.some((field) => field.name === `${name}_offset`))
         params[`${name}_offset`] = tensor.offset;
-      else if (tensor.offset !== 0)
+      else if (tensor.offset !== 0 && kindOf.get(name) !== 'uniform')
         throw new Error(`${shader.name} takes no view as '${name}' (${tensor.label}).`);
     }
     const valuesOf: Readonly<Record<string, Readonly<Record<string, number>>>> = { ...uniforms, params };
-    const entries = shader.bindings.map(({ index, name }) => {
+    const entries = shader.bindings.map(({ index, name, kind }) => {
       const values = valuesOf[name];
-      const buffer = values ? this.#uniformBuffer(name, values, label) : tensors[name]!.buffer;
-      return { binding: index, resource: { buffer } };
+      if (values) return { binding: index, resource: { buffer: this.#uniformBuffer(name, values, label) } };
+      const { buffer, offset, size } = tensors[name]!;
+      const resource = kind === 'uniform' ? { buffer, offset: 4 * offset, size: 4 * size } : { buffer };
+      return { binding: index, resource };
     });
     return {
       label,

@@ -3,7 +3,8 @@ import type { Dispatch } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource, type SlotFiller } from '../gpu/shader.ts';
 import { elementCount, padded, type Tensor } from '../gpu/tensor.ts';
 import type { ParameterGradient } from './mlp-pass.ts';
-import { mlpSizes, type Mlp } from './mlp.ts';
+import { mlpSizes } from './mlp-spec.ts';
+import type { Mlp } from './mlp.ts';
 
 /** The half of a fused kernel that says what the rows are: WGSL with `prepare`, `differentiate`, `finish`. */
 export interface Role {

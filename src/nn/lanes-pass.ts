@@ -1,38 +1,49 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
-import type { Tensor } from '../gpu/tensor.ts';
+import { padded, view, type Tensor } from '../gpu/tensor.ts';
 import { MlpPass, type BackwardOptions, type RowRange } from './mlp-pass.ts';
-import type { MlpSpec } from './mlp.ts';
+import type { MlpSpec } from './mlp-spec.ts';
 import type { LayerLayout } from './parameters.ts';
 
 const FORWARD = 'nn/lanes/forward.wgsl';
 const BACKWARD = 'nn/lanes/backward.wgsl';
+const INPUT_GRADIENT = 'nn/lanes/input_gradient.wgsl';
+const PARAMETER_GRADIENT = 'nn/lanes/parameter_gradient.wgsl';
+
+/** Rows of numbers that the kernels bind of the first layer: the weights of eight inputs and the biases. */
+const FIRST_PART_ROWS = 9;
 
 /** Lanes of a subgroup that the kernels are written for. */
 const LANES = 8;
 
+/** Rows of a lane, as in shaders/nn/lanes/network.wgsl. */
+const ROWS = 4;
+
 /** Widest hidden layer: what a lane keeps of wider ones no longer stays in a processor's first cache. */
 const WIDEST = 128;
 
-/** Inputs and outputs fit one vec4f each. */
-const MOST_INPUTS = 4;
+/** One lane less than there are: the last one's part of a unit's gradient is the bias. */
+const MOST_INPUTS = LANES - 1;
 const MOST_OUTPUTS = 4;
 
-/**
- * Whether networks of this shape go through `LanesPass` on this device: two hidden layers of ReLUs of at most 128 units that
- * divide among eight lanes, and at most four inputs and outputs.
- */
-export function lanesFit(gpu: Gpu, { inputSize, hidden, outputSize, activation }: MlpSpec): boolean {
-  const widths = hidden.length === 2 && hidden.every((width) => width <= WIDEST && width % LANES === 0);
-  const ends = inputSize <= MOST_INPUTS && outputSize <= MOST_OUTPUTS;
-  return (
-    gpu.kernelFamily === 'lanes' && gpu.subgroupLanes === LANES && widths && ends && activation === 'relu'
-  );
-}
+/** Numbers that a uniform binding may hold by the portable limits. */
+const MOST_BOUND = 65_536 / 4;
 
-/** Rows of a lane: fewer of a wider layer, which fills more of the first cache and compiles for longer. */
-function rowsOf(width: number): number {
-  return width <= 64 ? 4 : 2;
+/**
+ * Why networks of this shape do not go through `LanesPass` on this device, in words for people; null where they do: those
+ * of two hidden layers of ReLUs that divide among eight lanes.
+ */
+export function obstacleToLanes(gpu: Gpu, spec: MlpSpec): string | null {
+  if (gpu.subgroupLanes !== LANES) return `subgroups of this adapter have not ${LANES} lanes`;
+  const { inputSize, hidden, outputSize, activation } = spec;
+  const [first = 0, second = 0] = hidden;
+  const widths = hidden.length === 2 && hidden.every((width) => width <= WIDEST && width % LANES === 0);
+  const ends = inputSize <= MOST_INPUTS && outputSize <= MOST_OUTPUTS && first * second <= MOST_BOUND;
+  if (widths && ends && activation === 'relu') return null;
+  return (
+    `a network of ${[inputSize, ...hidden, outputSize].join('-')} units with ${activation} is not one of two hidden layers ` +
+    `of ReLUs of multiples of ${LANES} up to ${WIDEST}, at most ${MOST_INPUTS} inputs and ${MOST_OUTPUTS} outputs`
+  );
 }
 
 /**
@@ -44,13 +55,10 @@ export class LanesPass extends MlpPass {
 
   forward(): Program {
     const range = { first_row: 0, rows: this.rows, total_rows: this.rows };
-    const step = this.#step(
-      { file: FORWARD, outputs: this.#sharedOutputs() },
-      range,
-      { result: this.output },
-      { label: `${this.label}.forward`, flops: this.#flopsOfLayers(0, this.rows) },
-    );
-    return program(`${this.label}.forward`, [...this.repeat, step]);
+    const kernel = { file: FORWARD, outputs: this.#sharedOutputs() };
+    const text = { label: `${this.label}.forward`, flops: this.#flopsOfLayers(0, this.rows) };
+    const steps = this.#steps(kernel, range, { result: this.output }, text);
+    return program(text.label, [...this.repeat, ...steps]);
   }
 
   backward(options: BackwardOptions): Program {
@@ -59,33 +67,22 @@ export class LanesPass extends MlpPass {
     const flopsFrom = (layer: number) => this.#flopsOfLayers(layer, range.rows);
     const steps: Dispatch[] = [];
     if (parameterGrad) {
-      steps.push(
-        this.#step(
-          { file: BACKWARD, gradient: 'nn/lanes/parameter_gradient.wgsl', outputs: this.#sharedOutputs() },
-          range,
-          { dOutput, result: parameterGrad.tensor },
-          { label: `${this.label}.backwardParameters`, flops: flopsFrom(0) + flopsFrom(1) },
-        ),
-      );
+      const kernel = { file: PARAMETER_GRADIENT, outputs: this.#sharedOutputs() };
+      const tensors = { dOutput, result: parameterGrad.tensor };
+      const text = { label: `${this.label}.backwardParameters`, flops: flopsFrom(0) + flopsFrom(1) };
+      steps.push(...this.#steps(kernel, range, tensors, text));
     }
     if (inputGrad) {
-      steps.push(
-        this.#step(
-          { file: BACKWARD, gradient: 'nn/lanes/input_gradient.wgsl', outputs: this.mlp.spec.outputSize },
-          range,
-          { dOutput, result: inputGrad },
-          {
-            label: `${this.label}.backwardInput`,
-            flops: flopsFrom(0) - (parameterGrad ? flopsFrom(1) : 0),
-          },
-        ),
-      );
+      const kernel = { file: INPUT_GRADIENT, outputs: this.mlp.spec.outputSize };
+      const flops = flopsFrom(0) - (parameterGrad ? flopsFrom(1) : 0);
+      const text = { label: `${this.label}.backwardInput`, flops };
+      steps.push(...this.#steps(kernel, range, { dOutput, result: inputGrad }, text));
     }
     return program(`${this.label}.backward`, [...this.repeat, ...steps]);
   }
 
   protected splitsOf(rows: number): number {
-    return Math.ceil(rows / (rowsOf(this.mlp.spec.hidden[0]!) * LANES));
+    return Math.ceil(rows / (ROWS * LANES));
   }
 
   /** Outputs that a kernel computes: two also where there is one, so that critic and policy share a pipeline. */
@@ -99,42 +96,64 @@ export class LanesPass extends MlpPass {
     return layers.reduce((sum, layer) => sum + this.flopsOf(layer, rows), 0);
   }
 
-  #step(
-    { file, gradient, outputs }: { file: string; gradient?: string; outputs: number },
+  /** A dispatch for each member: uniform bindings hold the parameters of one. */
+  #steps(
+    { file, outputs }: { file: string; outputs: number },
     range: RowRange,
     tensors: Readonly<Record<string, Tensor>>,
     { label, flops }: { label: string; flops: number },
-  ): Dispatch {
-    const slots = gradient === undefined ? {} : { gradient: { file: gradient } };
+  ): Dispatch[] {
     const { parameters, spec } = this.mlp;
-    const [first, second] = spec.hidden as [number, number];
-    const tunables = {
-      ROWS: rowsOf(first),
-      LOADS1: first / LANES,
-      LOADS2: second / LANES,
-      OUTPUTS: outputs,
-      ...(file === BACKWARD && { WORDS1: Math.ceil(first / 32), WORDS2: Math.ceil(second / 32) }),
-    };
-    const kernel = this.gpu.kernel(file, { slots, tunables, subgroups: true });
+    const { members, size, tensor } = parameters;
+    const [width1, width2] = spec.hidden as [number, number];
     const [one, two, three] = parameters.layers as [LayerLayout, LayerLayout, LayerLayout];
-    return kernel.bind(
-      { input: this.input, parameters: parameters.tensor, ...tensors },
-      {
-        threads: [LANES * this.splitsOf(range.rows), parameters.members],
-        params: {
-          ...range,
-          weights0: one.weights,
-          bias0: one.bias,
-          weights1: two.weights,
-          bias1: two.bias,
-          weights2: three.weights,
-          bias2: three.bias,
-          member_size: parameters.size,
-          splits: this.splitsOf(range.rows),
+    const back = file !== FORWARD;
+    const lastPart = three.bias + 4 - two.bias;
+    const tunables = {
+      OUTPUTS: outputs,
+      LOADS1: width1 / LANES,
+      LOADS2: width2 / LANES,
+      VECTORS1: Math.ceil(width1 / (4 * LANES)),
+      LAST_PART: lastPart / 4,
+      ...(back && { VECTORS2: Math.ceil(width2 / (4 * LANES)) }),
+      ...(back && { WORDS1: Math.ceil(width1 / 32), WORDS2: Math.ceil(width2 / 32) }),
+    };
+    const kernel = this.gpu.kernel(back ? BACKWARD : FORWARD, {
+      slots: back ? { gradient: { file } } : {},
+      tunables,
+      subgroups: true,
+    });
+    return Array.from({ length: members }, (_, member) => {
+      const part = (name: string, first: number, length: number) =>
+        view(tensor, `${tensor.label}.${name}`, member * size + first, [length]);
+      return kernel.bind(
+        {
+          input: this.input,
+          first: part('first', one.weights, FIRST_PART_ROWS * width1),
+          second: part('second', two.weights, width1 * width2),
+          last: part('last', two.bias, lastPart),
+          ...tensors,
         },
-        label,
-        flops,
-      },
-    );
+        {
+          threads: [LANES * this.splitsOf(range.rows)],
+          params: {
+            member,
+            ...range,
+            input4: padded(spec.inputSize) / 4,
+            last_weights: (three.weights - two.bias) / 4,
+            weights0: one.weights,
+            bias0: one.bias,
+            weights1: two.weights,
+            bias1: two.bias,
+            weights2: three.weights,
+            bias2: three.bias,
+            member_size: size,
+            splits: this.splitsOf(range.rows),
+          },
+          label: members === 1 ? label : `${label}.${member}`,
+          flops: flops / members,
+        },
+      );
+    });
   }
 }

@@ -2,8 +2,13 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
-import { MlpPass, type BackwardOptions, type ParameterGradient, type RowRange } from './mlp-pass.ts';
-import type { Mlp } from './mlp.ts';
+import {
+  MlpPass,
+  type BackwardOptions,
+  type Network,
+  type ParameterGradient,
+  type RowRange,
+} from './mlp-pass.ts';
 import type { LayerLayout } from './parameters.ts';
 
 const ACTIVATIONS = constantsOf(shaderSource('common/activation.wgsl'));
@@ -30,7 +35,7 @@ export class LayeredPass extends MlpPass {
   /** Gradients of the hidden activations, made when the first backward program is. */
   #grads: Tensor[] | undefined;
 
-  constructor(gpu: Gpu, label: string, mlp: Mlp, rows: number, input?: Tensor) {
+  constructor(gpu: Gpu, label: string, mlp: Network, rows: number, input?: Tensor) {
     super(gpu, label, mlp, rows, input);
     const hidden = mlp.spec.hidden.map((width, i) => this.gradTensor(`layer${i}`, width));
     this.#activations = [this.input, ...hidden, this.output];

@@ -1,9 +1,15 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Dispatch, Program } from '../gpu/program.ts';
 import { elementCount, padded, type Tensor } from '../gpu/tensor.ts';
-import type { Mlp } from './mlp.ts';
-import type { LayerLayout } from './parameters.ts';
+import type { MlpSpec } from './mlp-spec.ts';
+import type { LayerLayout, Parameters } from './parameters.ts';
 import { repeatMembers } from './repeat-members.ts';
+
+/** What a pass is of: an `Mlp`. */
+export interface Network {
+  readonly spec: MlpSpec;
+  readonly parameters: Parameters;
+}
 
 /** Which gradients a backward pass computes, for which rows of the last forward pass. */
 export interface BackwardOptions {
@@ -42,11 +48,11 @@ export abstract class MlpPass {
   abstract readonly keepsActivations: boolean;
   protected readonly gpu: Gpu;
   protected readonly label: string;
-  protected readonly mlp: Mlp;
+  protected readonly mlp: Network;
   /** Fills `input` for all members, where fewer are given. */
   protected readonly repeat: readonly Dispatch[];
 
-  constructor(gpu: Gpu, label: string, mlp: Mlp, rows: number, input?: Tensor) {
+  constructor(gpu: Gpu, label: string, mlp: Network, rows: number, input?: Tensor) {
     this.gpu = gpu;
     this.label = label;
     this.mlp = mlp;

@@ -1,20 +1,10 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { LanesPass, lanesFit } from './lanes-pass.ts';
+import { LanesPass, obstacleToLanes } from './lanes-pass.ts';
 import { LayeredPass } from './layered-pass.ts';
 import type { MlpPass } from './mlp-pass.ts';
+import { mlpSizes, type MlpSpec } from './mlp-spec.ts';
 import { Parameters } from './parameters.ts';
-
-/** Activation of the hidden layers; the last layer is always linear. */
-export type Activation = 'relu' | 'tanh';
-
-/** The shape of a multilayer perceptron: 1 to 4 hidden layers of widths up to 512. */
-export interface MlpSpec {
-  readonly inputSize: number;
-  readonly hidden: readonly number[];
-  readonly outputSize: number;
-  readonly activation: Activation;
-}
 
 /**
  * A multilayer perceptron of R members in its parameters: what is computed, not where. `pass` gives it rows to work on.
@@ -37,12 +27,8 @@ export class Mlp {
    * another step writes; one of (R / n, rows, padded input size) is copied for n consecutive members each.
    */
   pass(label: string, rows: number, input?: Tensor): MlpPass {
-    const Pass = lanesFit(this.#gpu, this.spec) ? LanesPass : LayeredPass;
+    const whole = this.#gpu.kernelFamily === 'lanes' && obstacleToLanes(this.#gpu, this.spec) === null;
+    const Pass = whole ? LanesPass : LayeredPass;
     return new Pass(this.#gpu, label, this, rows, input);
   }
-}
-
-/** Layer sizes, input first. */
-export function mlpSizes({ inputSize, hidden, outputSize }: MlpSpec): number[] {
-  return [inputSize, ...hidden, outputSize];
 }

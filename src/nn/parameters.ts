@@ -2,6 +2,11 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { xavierUniform } from './initialisation.ts';
 
+/** A layer begins where a uniform binding may: at a multiple of 256 bytes. */
+function aligned(floats: number): number {
+  return Math.ceil(floats / 64) * 64;
+}
+
 /** Where one layer's weights and biases lie in a member's flat parameters, in floats; feature axes are padded to 4. */
 export interface LayerLayout {
   readonly inputSize: number;
@@ -39,13 +44,13 @@ export class Parameters {
     let end = 0;
     this.layers = sizes.slice(1).map((outputSize, i) => {
       const inputSize = sizes[i]!;
-      const weights = end;
+      const weights = aligned(end);
       const bias = weights + padded(inputSize) * padded(outputSize);
       end = bias + padded(outputSize);
       return { inputSize, outputSize, weights, bias };
     });
-    this.size = end;
-    this.tensor = gpu.tensor(name, [members, end]);
+    this.size = aligned(end);
+    this.tensor = gpu.tensor(name, [members, this.size], { uniform: true });
   }
 
   /** A tensor of the same layout, for moments and targets. */

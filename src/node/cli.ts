@@ -59,7 +59,7 @@ function buildProgram(): Command {
   const kernelsOption = () =>
     new Option(
       '--kernels <family>',
-      'auto, layered or fused (or SOFTQ_KERNELS): how soft Q-learning computes an update; auto takes what suits the adapter',
+      'auto, layered, lanes or fused (or SOFTQ_KERNELS): how networks are computed; auto takes what suits the adapter',
     );
   const jsonOption = () => new Option('--json', 'one JSON object on stdout and nothing else there');
 

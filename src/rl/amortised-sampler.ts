@@ -5,7 +5,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { Adam } from '../nn/adam.ts';
-import type { Activation } from '../nn/mlp.ts';
+import type { Activation } from '../nn/mlp-spec.ts';
 import { dimensionsOf, type Energy, type Rows } from '../svgd/energy.ts';
 import { placement, readRows, SteinFlow, type SteinOptions } from '../svgd/stein-flow.ts';
 import { SamplingNetwork } from './sampling-network.ts';

@@ -3,7 +3,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import type { MlpPass } from '../nn/mlp-pass.ts';
-import { Mlp, type Activation } from '../nn/mlp.ts';
+import type { Activation } from '../nn/mlp-spec.ts';
+import { Mlp } from '../nn/mlp.ts';
 import {
   drawNoise,
   noiseParams,

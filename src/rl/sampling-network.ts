@@ -4,7 +4,8 @@ import { program, type Dispatch } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { fusedFits, FusedPass } from '../nn/fused-pass.ts';
 import type { MlpPass } from '../nn/mlp-pass.ts';
-import { Mlp, type Activation } from '../nn/mlp.ts';
+import type { Activation } from '../nn/mlp-spec.ts';
+import { Mlp } from '../nn/mlp.ts';
 import {
   drawNoise,
   type ActOptions,

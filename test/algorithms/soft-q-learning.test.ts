@@ -21,6 +21,7 @@ import {
 } from '../support/learners.ts';
 
 const gpuOf = useGpu('layered');
+const lanesGpuOf = useGpu('lanes');
 const fusedGpuOf = useGpu('fused');
 
 function softQLearning(
@@ -137,6 +138,28 @@ describe('SoftQLearning', () => {
   );
 
   test.each(['simultaneous', 'sequential'] as const)(
+    'two %s updates of lanes agree with float64',
+    async (updateOrder) => {
+      const options = { ...SOFT_Q, hidden: [16, 8], updateOrder };
+      const actor = (learner: SoftQLearning) => learner.samplingNetwork.mlp;
+      const one = softQLearning([7, 8], options, lanesGpuOf());
+      await expectUpdates(one, { options, actor, nextValues, actorGradient });
+    },
+  );
+
+  test('an update of lanes is 17 dispatches where they fit, and says why where they do not', () => {
+    const gpu = lanesGpuOf();
+    const fitting = softQLearning([1], { hidden: [16, 8] }, gpu).learner;
+    const eight = gpu.subgroupLanes === 8;
+    expect(fitting.fusingObstacle).toEqual(eight ? null : 'subgroups of this adapter have not 8 lanes');
+    // Layered: each of five passes forward is two dispatches more, dQ/da alone five more, and the others four.
+    expect(fitting.update.both.dispatches.length).toBe(eight ? 17 : 36);
+    const other = softQLearning([1], { hidden: [16, 12] }, gpu).learner;
+    expect(other.update.both.note).toContain(eight ? '4-16-12-1 units with relu' : 'have not 8 lanes');
+    expect(other.update.both.dispatches.length).toBe(36);
+  });
+
+  test.each(['simultaneous', 'sequential'] as const)(
     'two fused %s updates agree with float64',
     async (updateOrder) => {
       const options = { ...SOFT_Q, updateOrder };
@@ -220,7 +243,7 @@ describe('SoftQLearning', () => {
     const { batchSize: states, fixedParticles: fixed, updatedParticles: updated } = SOFT_Q;
     const alphas = await gpu.read(learner.temperature);
     for (const m of [0, 1]) {
-      const u = await rowsOf(one, one.tensor('particles.layer2'), m, 2);
+      const u = await rowsOf(one, one.tensor('particles.output'), m, 2);
       const logDensities = u.slice(fixed * states).map((row, i) => {
         const centres = u.slice(0, fixed * states).filter((_, j) => j % states === i % states);
         return mixtureLogDensity(row, centres, 0.25, 0);

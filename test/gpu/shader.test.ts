@@ -70,13 +70,18 @@ fn log_density_gradient(x: array<f32, DIMENSIONS>) -> array<f32, DIMENSIONS> { r
       energy,
       follow: { file: 'nn/polyak.wgsl' },
       role: { file: 'rl/fused/critic.wgsl' },
+      gradient: { file: 'nn/lanes/parameter_gradient.wgsl' },
     };
     for (const file of kernels) {
+      // These kernels are about lanes, and there is no stand-in for subgroups of one; as it is written, a loop's variable
+      // is no constant, as the lane to take a number from has to be.
+      const subgroups = file.startsWith('nn/lanes/');
       const open = [...shaderSource(file).matchAll(/#slot (\w+)/g)].map(([, slot]) => slot!);
       const shader = linkShader(file, {
         slots: Object.fromEntries(open.map((slot) => [slot, slots[slot]!])),
+        subgroups,
       });
-      const texts = open.length > 0 ? [shader] : [shader, asWritten(shader)];
+      const texts = open.length > 0 || subgroups ? [shader] : [shader, asWritten(shader)];
       for (const { code } of texts) {
         const module = gpu.device.createShaderModule({ label: file, code });
         const { messages } = await module.getCompilationInfo();

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { requestTestAdapter } from '#test-gpu';
 import { Gpu } from '../../src/gpu/gpu.ts';
-import { Mlp, mlpSizes, type MlpSpec } from '../../src/nn/mlp.ts';
+import { mlpSizes, type MlpSpec } from '../../src/nn/mlp-spec.ts';
+import { Mlp } from '../../src/nn/mlp.ts';
 import { random, uniform } from '../../src/gpu/random.ts';
 import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
 import { padRows, unpadRows, useGpu } from '../support/gpu.ts';
 
-const gpuOf = useGpu();
+const gpuOf = useGpu('layered');
+const lanesGpuOf = useGpu('lanes');
 
 const draw = (stream: number, i: number) => 2 * uniform(random(7, stream, 0, i)[0]) - 1;
 const matrix = (stream: number, rows: number, columns: number) =>
@@ -30,7 +32,7 @@ function oracleParameters(mlp: Mlp, flat: Float32Array, member: number): number[
 const CASES: { spec: MlpSpec; rows: number; members: number }[] = [
   { spec: { inputSize: 1, hidden: [1], outputSize: 1, activation: 'relu' }, rows: 1, members: 1 },
   { spec: { inputSize: 4, hidden: [64, 64], outputSize: 1, activation: 'relu' }, rows: 64, members: 1 },
-  { spec: { inputSize: 3, hidden: [24, 40], outputSize: 3, activation: 'relu' }, rows: 131, members: 2 },
+  { spec: { inputSize: 7, hidden: [24, 40], outputSize: 3, activation: 'relu' }, rows: 131, members: 2 },
   { spec: { inputSize: 4, hidden: [72, 8], outputSize: 2, activation: 'relu' }, rows: 40, members: 1 },
   { spec: { inputSize: 6, hidden: [64, 64], outputSize: 2, activation: 'relu' }, rows: 257, members: 2 },
   { spec: { inputSize: 7, hidden: [13, 29, 5], outputSize: 3, activation: 'tanh' }, rows: 31, members: 3 },
@@ -108,6 +110,11 @@ describe('Mlp', () => {
     expectAgreement(gpuOf(), one),
   );
 
+  // On adapters without eight lanes these go layer by layer too.
+  test.each(CASES)('lanes agree with float64: $spec, $rows rows, $members members', (one) =>
+    expectAgreement(lanesGpuOf(), one),
+  );
+
   test('they do on a device without subgroups, where every lane loads all weights', async () => {
     const { gpu: instance, adapter } = await requestTestAdapter();
     const gpu = await Gpu.create(instance, withoutSubgroups(adapter));
@@ -116,25 +123,32 @@ describe('Mlp', () => {
     gpu.dispose();
   });
 
-  test('a backward pass over some rows leaves the others out', async () => {
-    const gpu = gpuOf();
-    const spec: MlpSpec = { inputSize: 3, hidden: [5], outputSize: 2, activation: 'relu' };
-    const mlp = new Mlp(gpu, 'net', spec, 1);
-    mlp.parameters.initialise([3], 0);
-    const pass = mlp.pass('pass', 24);
-    const outputGrad = pass.gradTensor('outputGrad', 2);
-    const parameterGrad = pass.parameterGradient(10);
-    const x = matrix(1, 24, 3);
-    const dy = matrix(2, 24, 2);
-    gpu.write(pass.input, padRows(x));
-    gpu.write(outputGrad, padRows(dy));
-    await gpu.run(pass.forward(), pass.backward({ outputGrad, parameterGrad, firstRow: 14, rows: 10 }));
-    const flat = await gpu.read(mlp.parameters.tensor);
-    const oracle = { sizes: [3, 5, 2], hidden: 'relu' as const, parameters: oracleParameters(mlp, flat, 0) };
-    const reference = mlpBackward(oracle, x.slice(14), dy.slice(14)).parameterGrad;
-    expect(parameterGrad.splits).toBe(1);
-    expectClose(oracleParameters(mlp, await gpu.read(parameterGrad.tensor), 0), reference, LINEAR_ALGEBRA);
-  });
+  test.each([[5], [16, 8]])(
+    'a backward pass over some rows leaves the others out: hidden %o',
+    async (...hidden) => {
+      const gpu = lanesGpuOf();
+      const spec: MlpSpec = { inputSize: 3, hidden, outputSize: 2, activation: 'relu' };
+      const mlp = new Mlp(gpu, 'net', spec, 1);
+      mlp.parameters.initialise([3], 0);
+      const pass = mlp.pass('pass', 24);
+      const outputGrad = pass.gradTensor('outputGrad', 2);
+      const parameterGrad = pass.parameterGradient(10);
+      const x = matrix(1, 24, 3);
+      const dy = matrix(2, 24, 2);
+      gpu.write(pass.input, padRows(x));
+      gpu.write(outputGrad, padRows(dy));
+      await gpu.run(pass.forward(), pass.backward({ outputGrad, parameterGrad, firstRow: 14, rows: 10 }));
+      const flat = await gpu.read(mlp.parameters.tensor);
+      const oracle = {
+        sizes: [3, ...hidden, 2],
+        hidden: 'relu' as const,
+        parameters: oracleParameters(mlp, flat, 0),
+      };
+      const reference = mlpBackward(oracle, x.slice(14), dy.slice(14)).parameterGrad;
+      expect(parameterGrad.splits).toBe(1);
+      expectClose(oracleParameters(mlp, await gpu.read(parameterGrad.tensor), 0), reference, LINEAR_ALGEBRA);
+    },
+  );
 
   test('rows outside the pass are refused', () => {
     const pass = new Mlp(

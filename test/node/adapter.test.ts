@@ -138,7 +138,7 @@ describe('the choice of the adapter', () => {
     expect(parseKernelFamily('auto')).toBeUndefined();
     expect(parseKernelFamily('fused')).toBe('fused');
     expect(() => parseKernelFamily('tensor')).toThrow(
-      "--kernels is 'tensor', but must be one of auto, layered, fused.",
+      "--kernels is 'tensor', but must be one of auto, layered, lanes, fused.",
     );
     vi.stubEnv('SOFTQ_KERNELS', 'fast');
     expect(() => parseKernelFamily(undefined)).toThrow("SOFTQ_KERNELS is 'fast'");

@@ -8,10 +8,14 @@ import { runNode } from '../support/child.ts';
 const CHOICE = parseAdapterChoice(undefined);
 
 let report: DoctorReport;
+/** What the lanes kernels need. */
+let eightLanes: boolean;
 beforeAll(async () => {
   // The command line is tested as it is built; this builds it only if a source changed.
   await runNode(['src/node/setup.mjs']);
   report = await doctor(CHOICE);
+  const { subgroupMinSize, subgroupMaxSize } = (await acquireAdapter(CHOICE)).adapter.info;
+  eightLanes = report.features.subgroups && subgroupMinSize === 8 && subgroupMaxSize === 8;
 }, 180_000);
 
 describe('doctor', () => {
@@ -23,6 +27,7 @@ describe('doctor', () => {
       'dense forward',
       'dense backward to input',
       'dense backward to parameters',
+      ...(eightLanes ? ['lanes forward', 'lanes backward to input', 'lanes backward to parameters'] : []),
       'fused forward',
       'fused backward to input',
       'fused backward to parameters',

@@ -1,7 +1,8 @@
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { constantsOf, shaderSource } from '../../src/gpu/shader.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { mlpSizes, type Mlp } from '../../src/nn/mlp.ts';
+import { mlpSizes } from '../../src/nn/mlp-spec.ts';
+import type { Mlp } from '../../src/nn/mlp.ts';
 import type { Parameters } from '../../src/nn/parameters.ts';
 import type { SoftQFunction } from '../../src/rl/soft-q-function.ts';
 import { OracleCritic } from '../oracles/critic.ts';

@@ -10,6 +10,7 @@
 const MOST_SIZES = 6u; // the input and at most five layers
 const BLOCK4 = 8u; // rows of a block in fours
 const BLOCK = BLOCK4 * 4u;
+const ALIGNMENT4 = 16u; // a layer's parameters begin at a multiple of it
 
 struct Network {
   rows: u32, // of the pass; padding rows in the last block stay finite and are nobody's
@@ -56,7 +57,10 @@ fn gradients_of(layer: u32, block: u32) -> u32 {
 // Where W of the layer behind x_layer begins within a member; its b follows it.
 fn weights_of(layer: u32) -> u32 {
   var at = 0u;
-  for (var i = 0u; i < layer; i++) { at += (4u * size_of(i) + 1u) * size_of(i + 1u); }
+  for (var i = 0u; i < layer; i++) {
+    at += (4u * size_of(i) + 1u) * size_of(i + 1u);
+    at = (at + ALIGNMENT4 - 1u) / ALIGNMENT4 * ALIGNMENT4;
+  }
   return at;
 }
 

@@ -1,11 +1,11 @@
-// Back through the network of each of R members (workgroup_id.y) from dL/dy, in one dispatch that first goes forward again:
+// Back through the network of one of R members from dL/dy, in one dispatch that first goes forward again:
 // cheaper than loading activations that a forward pass has stored. Of the second layer only the bits are kept which say what
 // was above zero; they make dL/dz of all its units, g, and the units of the first layer take their sums over it one by one.
 // The slot `gradient` takes what it wants of a unit of either layer, and of all in the end. dOutput (R, total_rows, 4).
 // #import nn/lanes/network.wgsl
 // #slot gradient
 
-@group(0) @binding(3) var<storage, read> dOutput: array<f32>;
+@group(0) @binding(5) var<storage, read> dOutput: array<f32>;
 
 const WORDS1 = 2u; // #tunable
 const WORDS2 = 2u; // #tunable
@@ -21,11 +21,7 @@ var<private> t: array<f32, ROWS>; // dL/d of unit k of the first layer, before i
 fn second_layer_gradient() {
   // #unroll
   for (var c = 0u; c < LOADS2; c++) {
-    var w: array<f32, OUTPUTS>;
-    // #unroll
-    for (var o = 0u; o < OUTPUTS; o++) {
-      w[o] = parameters[base + params.weights2 + (c * LANES + lane) * 4u + o];
-    }
+    let w = last[params.last_weights + c * LANES + lane];
     // #unroll
     for (var j = 0u; j < LANES; j++) {
       var sum: array<f32, ROWS>;
@@ -53,7 +49,8 @@ fn second_layer_gradient() {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id) subgroup_lane: u32) {
-  begin(workgroup.x, workgroup.y, subgroup_lane);
+  begin(workgroup.x, subgroup_lane);
+  prepare();
   first_layer();
   // #unroll
   for (var k = 0u; k < FIRST; k++) {
@@ -79,7 +76,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
         active2[i * ROWS + r] |= select(0u, bit, z[r] > 0.0);
       }
     }
-    second_unit(workgroup.x, workgroup.y, n);
+    second_unit(workgroup.x, n);
   }
   second_layer_gradient();
   for (var k = 0u; k < FIRST; k++) {
@@ -87,20 +84,17 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     for (var r = 0u; r < ROWS; r++) {
       t[r] = 0.0;
     }
-    var w: array<f32, LOADS2>;
+    var w: array<vec4f, VECTORS2>;
     // #unroll
-    for (var c = 0u; c < LOADS2; c++) {
-      w[c] = second_weight(k * SECOND + c * LANES + lane);
+    for (var c = 0u; c < VECTORS2; c++) {
+      w[c] = second[k * SECOND4 + c * LANES + lane];
     }
     // #unroll
-    for (var c = 0u; c < LOADS2; c++) {
+    for (var n = 0u; n < SECOND; n++) {
+      let w_n = subgroupBroadcast(w[n / LANES_VEC4][n % 4u], n % LANES_VEC4 / 4u);
       // #unroll
-      for (var j = 0u; j < LANES; j++) {
-        let w_j = subgroupBroadcast(w[c], j);
-        // #unroll
-        for (var r = 0u; r < ROWS; r++) {
-          t[r] += w_j * g[(c * LANES + j) * ROWS + r];
-        }
+      for (var r = 0u; r < ROWS; r++) {
+        t[r] += w_n * g[n * ROWS + r];
       }
     }
     var word: array<u32, ROWS>;
@@ -115,7 +109,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     for (var r = 0u; r < ROWS; r++) {
       t[r] = select(0.0, t[r], (word[r] & (1u << (k % 32u))) != 0u);
     }
-    first_unit(workgroup.x, workgroup.y, k);
+    first_unit(workgroup.x, k);
   }
-  finish(workgroup.x, workgroup.y);
+  finish(workgroup.x);
 }

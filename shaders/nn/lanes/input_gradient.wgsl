@@ -1,15 +1,20 @@
 // What lanes/backward.wgsl is for: dx = W1 t. result (R, total_rows, 4).
 
-@group(0) @binding(4) var<storage, read_write> result: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> result: array<vec4f>;
 
-var<private> dx: array<f32, INPUT_ROWS>;
+const MOST_INPUTS = 8u;
+const INPUT_ROWS = MOST_INPUTS * ROWS;
 
-fn second_unit(block: u32, member: u32, n: u32) {}
+var<private> dx: array<f32, INPUT_ROWS>; // dx[i ROWS + r]
 
-fn first_unit(block: u32, member: u32, k: u32) {
-  let w = parameters[base + params.weights0 + min(lane, INPUTS - 1u) * FIRST + k];
+fn prepare() {}
+
+fn second_unit(block: u32, n: u32) {}
+
+fn first_unit(block: u32, k: u32) {
+  let w = choose(first[lane * FIRST4 + k / 4u], k % 4u); // of input number `lane`
   // #unroll
-  for (var i = 0u; i < INPUTS; i++) {
+  for (var i = 0u; i < MOST_INPUTS; i++) {
     let w_i = subgroupBroadcast(w, i);
     // #unroll
     for (var r = 0u; r < ROWS; r++) {
@@ -18,11 +23,13 @@ fn first_unit(block: u32, member: u32, k: u32) {
   }
 }
 
-fn finish(block: u32, member: u32) {
+fn finish(block: u32) {
   // #unroll
   for (var r = 0u; r < ROWS; r++) {
-    if (stored[r]) {
-      result[params.result_offset / 4u + row[r]] = vec4f(dx[r], dx[ROWS + r], dx[2u * ROWS + r], dx[3u * ROWS + r]);
+    let at = params.result_offset / 4u + row[r] * params.input4;
+    if (stored[r]) { result[at] = vec4f(dx[r], dx[ROWS + r], dx[2u * ROWS + r], dx[3u * ROWS + r]); }
+    if (stored[r] && params.input4 > 1u) {
+      result[at + 1u] = vec4f(dx[4u * ROWS + r], dx[5u * ROWS + r], dx[6u * ROWS + r], dx[7u * ROWS + r]);
     }
   }
 }

@@ -2,27 +2,37 @@
 // inputs and results. A lane keeps the first hidden layer of its rows to itself (k of them, FIRST) and goes through the
 // units of the second one by one (n of them), so that every sum over k stays in registers. The weights of a unit are
 // loaded once for all rows of a subgroup: each lane loads every LANES-th, and all get them from it by broadcast. So a weight
-// is loaded for ROWS LANES rows at a time, where a load costs as much as dozens of multiply-adds (docs/performance.md).
-// A workgroup is a subgroup of LANES lanes. Inputs and outputs are at most four, padded with zeros.
-// parameters (R, member_size) with W (inputs, outputs) at weights0 to weights2 and b at bias0 to bias2; input (R, total_rows, 4).
+// is loaded for ROWS LANES rows at a time, where a load costs as much as dozens of multiply-adds, a quarter of that from
+// uniform buffers (docs/performance.md). A workgroup is a subgroup of LANES lanes.
+// input (R, total_rows, 4 input4), up to seven numbers padded with zeros. Of a member's parameters three parts are bound:
+// first: W1 (4 input4, FIRST) and b1; second: W2 (FIRST, SECOND); last: b2, at last_weights W3 (SECOND, 4), then b3.
 
 const LANES = 8u;
-const INPUTS = 4u;
+const LANES_VEC4 = 32u; // numbers that the lanes load at once as vec4f
+const ROWS = 4u;
 const OUTPUTS = 2u; // #tunable
-const ROWS = 4u; // #tunable
 const LOADS1 = 8u; // #tunable
 const LOADS2 = 8u; // #tunable
+const VECTORS1 = 2u; // #tunable
+const VECTORS2 = 2u; // #tunable
+const FIRST4 = LOADS1 * 2u;
+const SECOND4 = LOADS2 * 2u;
 const FIRST = LOADS1 * LANES;
 const SECOND = LOADS2 * LANES;
+const FIRST_PART = FIRST4 * 9u; // vec4f of W1 at eight inputs and b1: what lies behind fewer inputs' is not used
+const SECOND_PART = FIRST * SECOND4;
+const LAST_PART = 96u; // #tunable
 const FIRST_ROWS = FIRST * ROWS;
 const SECOND_ROWS = SECOND * ROWS;
-const INPUT_ROWS = INPUTS * ROWS;
 const OUTPUT_ROWS = OUTPUTS * ROWS;
 
 struct Params {
+  member: u32,
   first_row: u32,
   rows: u32,
   total_rows: u32,
+  input4: u32,
+  last_weights: u32, // vec4f in front of W3
   weights0: u32,
   bias0: u32,
   weights1: u32,
@@ -35,89 +45,102 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> parameters: array<f32>;
+@group(0) @binding(1) var<uniform> first: array<vec4f, FIRST_PART>;
+@group(0) @binding(2) var<uniform> second: array<vec4f, SECOND_PART>;
+@group(0) @binding(3) var<uniform> last: array<vec4f, LAST_PART>;
+@group(0) @binding(4) var<storage, read> input: array<vec4f>;
 
 var<private> lane: u32;
-var<private> base: u32; // of the member's parameters
 var<private> row: array<u32, ROWS>; // among all members' rows; lanes behind the last repeat it and store nothing
 var<private> stored: array<bool, ROWS>;
-var<private> x: array<f32, INPUT_ROWS>; // x[i ROWS + r]
 var<private> h: array<f32, FIRST_ROWS>; // the first hidden layer, h[k ROWS + r]
 var<private> z: array<f32, ROWS>; // unit n of the second, before its ReLU
-var<private> weight: array<f32, LOADS1>; // this lane's part of W(., n)
-var<private> tail: f32; // the bias of unit n in the last lane, its weights to the outputs in the first ones
+var<private> weights: array<vec4f, LOADS1>; // this lane's part of W2(., n) of four units
+var<private> tail: vec4f; // in the first lane the weights of unit n to the outputs, in the others the biases of four units
 
-fn begin(block: u32, member: u32, subgroup_lane: u32) {
+fn begin(block: u32, subgroup_lane: u32) {
   lane = subgroup_lane;
-  base = member * params.member_size;
   // #unroll
   for (var r = 0u; r < ROWS; r++) {
     let at = (block * ROWS + r) * LANES + lane;
-    row[r] = member * params.total_rows + params.first_row + min(at, params.rows - 1u);
+    row[r] = params.member * params.total_rows + params.first_row + min(at, params.rows - 1u);
     stored[r] = at < params.rows;
   }
 }
 
 fn first_layer() {
+  var b: array<vec4f, VECTORS1>;
   // #unroll
-  for (var i = 0u; i < INPUTS; i++) {
+  for (var c = 0u; c < VECTORS1; c++) {
+    b[c] = first[4u * params.input4 * FIRST4 + c * LANES + lane];
+  }
+  // #unroll
+  for (var k = 0u; k < FIRST; k++) {
+    let b_k = subgroupBroadcast(b[k / LANES_VEC4][k % 4u], k % LANES_VEC4 / 4u);
     // #unroll
     for (var r = 0u; r < ROWS; r++) {
-      x[i * ROWS + r] = input[row[r] * INPUTS + i];
+      h[k * ROWS + r] = b_k;
+    }
+  }
+  for (var i4 = 0u; i4 < params.input4; i4++) {
+    var x: array<vec4f, ROWS>;
+    // #unroll
+    for (var r = 0u; r < ROWS; r++) {
+      x[r] = input[row[r] * params.input4 + i4];
+    }
+    // #unroll
+    for (var i = 0u; i < 4u; i++) {
+      var w: array<vec4f, VECTORS1>;
+      // #unroll
+      for (var c = 0u; c < VECTORS1; c++) {
+        w[c] = first[(4u * i4 + i) * FIRST4 + c * LANES + lane];
+      }
+      // #unroll
+      for (var k = 0u; k < FIRST; k++) {
+        let w_k = subgroupBroadcast(w[k / LANES_VEC4][k % 4u], k % LANES_VEC4 / 4u);
+        // #unroll
+        for (var r = 0u; r < ROWS; r++) {
+          h[k * ROWS + r] += w_k * x[r][i];
+        }
+      }
     }
   }
   // #unroll
-  for (var c = 0u; c < LOADS1; c++) {
-    let b = parameters[base + params.bias0 + c * LANES + lane];
-    var w: array<f32, INPUTS>;
-    // #unroll
-    for (var i = 0u; i < INPUTS; i++) {
-      w[i] = parameters[base + params.weights0 + i * FIRST + c * LANES + lane];
-    }
-    // #unroll
-    for (var j = 0u; j < LANES; j++) {
-      var sum: array<f32, ROWS>;
-      let b_j = subgroupBroadcast(b, j);
-      // #unroll
-      for (var r = 0u; r < ROWS; r++) {
-        sum[r] = b_j;
-      }
-      // #unroll
-      for (var i = 0u; i < INPUTS; i++) {
-        let w_j = subgroupBroadcast(w[i], j);
-        // #unroll
-        for (var r = 0u; r < ROWS; r++) {
-          sum[r] += w_j * x[i * ROWS + r];
-        }
-      }
-      // #unroll
-      for (var r = 0u; r < ROWS; r++) {
-        h[(c * LANES + j) * ROWS + r] = max(0.0, sum[r]);
-      }
-    }
+  for (var i = 0u; i < FIRST_ROWS; i++) {
+    h[i] = max(0.0, h[i]);
   }
 }
 
-fn second_weight(at: u32) -> f32 { return parameters[base + params.weights1 + at]; }
+// One of four numbers.
+fn choose(v: vec4f, i: u32) -> f32 {
+  let pair = select(v.xy, v.zw, i > 1u);
+  return select(pair.x, pair.y, (i & 1u) != 0u);
+}
 
-// z = W(., n)^T h + b, and the parameters that go with unit n.
-fn second_layer(n: u32) {
+// The units n of the second layer go in fours, whose weights are loaded together.
+fn load_units(n: u32) {
+  if (n % 4u != 0u) { return; }
   // #unroll
   for (var c = 0u; c < LOADS1; c++) {
-    weight[c] = second_weight((c * LANES + lane) * SECOND + n);
+    weights[c] = second[(c * LANES + lane) * SECOND4 + n / 4u];
   }
-  tail = parameters[base + select(params.bias1 + n, params.weights2 + 4u * n + lane, lane < OUTPUTS)];
-  let b = subgroupBroadcast(tail, LANES - 1u);
+}
+
+// z = W2(., n)^T h + b2, and the parameters that go with unit n.
+fn second_layer(n: u32) {
+  load_units(n);
+  tail = last[select(n / 4u, params.last_weights + n, lane == 0u)];
+  let b = subgroupBroadcast(choose(tail, n % 4u), 1u);
   // #unroll
   for (var r = 0u; r < ROWS; r++) {
     z[r] = b;
   }
   // #unroll
   for (var c = 0u; c < LOADS1; c++) {
+    let weight = choose(weights[c], n % 4u);
     // #unroll
     for (var j = 0u; j < LANES; j++) {
-      let w = subgroupBroadcast(weight[c], j);
+      let w = subgroupBroadcast(weight, j);
       // #unroll
       for (var r = 0u; r < ROWS; r++) {
         z[r] += w * h[(c * LANES + j) * ROWS + r];

@@ -1,9 +1,21 @@
 // What lanes/backward.wgsl is for: dW = x^T g and db = sum of g of every layer, summed over the rows of a workgroup.
 // The optimiser adds these partial sums in a fixed order. result (R, splits, member_size).
 
-@group(0) @binding(4) var<storage, read_write> result: array<f32>;
+@group(0) @binding(6) var<storage, read_write> result: array<f32>;
+
+const INPUTS4_ROWS = 2u * ROWS;
 
 var<private> part: array<f32, LANES>;
+var<private> x: array<vec4f, INPUTS4_ROWS>; // inputs of row r in x[r] and x[ROWS + r], 1 in the last for the bias
+
+fn prepare() {
+  // #unroll
+  for (var r = 0u; r < ROWS; r++) {
+    let at = row[r] * params.input4;
+    x[r] = input[at];
+    x[ROWS + r] = vec4f(select(vec3f(), input[at + params.input4 - 1u].xyz, params.input4 > 1u), 1.0);
+  }
+}
 
 // Lane j gets the sum over the lanes of part[j]: in each step lanes give half of their numbers away and take as many.
 fn sum_lanes() -> f32 {
@@ -24,8 +36,8 @@ fn sum_lanes() -> f32 {
   return select(part[0], part[1], upper) + subgroupShuffleXor(given, 1u);
 }
 
-fn first(block: u32, member: u32) -> u32 {
-  return params.result_offset + (member * params.splits + block) * params.member_size;
+fn start(block: u32) -> u32 {
+  return params.result_offset + (params.member * params.splits + block) * params.member_size;
 }
 
 fn clear() {
@@ -35,9 +47,9 @@ fn clear() {
   }
 }
 
-fn second_unit(block: u32, member: u32, n: u32) {
-  let at = first(block, member);
-  // The weights to the outputs in the first lanes and the bias in the last, as `tail`.
+fn second_unit(block: u32, n: u32) {
+  let at = start(block);
+  // The weights to the outputs come to the first lanes and the bias to the last.
   clear();
   var g_n: array<f32, ROWS>;
   // #unroll
@@ -46,7 +58,7 @@ fn second_unit(block: u32, member: u32, n: u32) {
   }
   // #unroll
   for (var o = 0u; o < OUTPUTS; o++) {
-    let w = subgroupBroadcast(tail, o);
+    let w = subgroupBroadcast(tail[o], 0u);
     // #unroll
     for (var r = 0u; r < ROWS; r++) {
       g_n[r] += w * dy[o * ROWS + r];
@@ -75,23 +87,23 @@ fn second_unit(block: u32, member: u32, n: u32) {
   }
 }
 
-fn first_unit(block: u32, member: u32, k: u32) {
-  let at = first(block, member);
+fn first_unit(block: u32, k: u32) {
+  let at = start(block);
   clear();
   // #unroll
   for (var r = 0u; r < ROWS; r++) {
-    part[LANES - 1u] += t[r];
     // #unroll
-    for (var i = 0u; i < INPUTS; i++) {
-      part[i] += x[i * ROWS + r] * t[r];
+    for (var i = 0u; i < 4u; i++) {
+      part[i] += x[r][i] * t[r];
+      part[4u + i] += x[ROWS + r][i] * t[r];
     }
   }
   let total = sum_lanes();
-  if (lane < INPUTS) { result[at + params.weights0 + lane * FIRST + k] = total; }
+  if (lane < min(4u * params.input4, LANES - 1u)) { result[at + params.weights0 + lane * FIRST + k] = total; }
   if (lane == LANES - 1u) { result[at + params.bias0 + k] = total; }
 }
 
-fn finish(block: u32, member: u32) {
+fn finish(block: u32) {
   clear();
   // #unroll
   for (var o = 0u; o < OUTPUTS; o++) {
@@ -101,5 +113,5 @@ fn finish(block: u32, member: u32) {
     }
   }
   let total = sum_lanes();
-  if (lane < OUTPUTS) { result[first(block, member) + params.bias2 + lane] = total; }
+  if (lane < OUTPUTS) { result[start(block) + params.bias2 + lane] = total; }
 }
