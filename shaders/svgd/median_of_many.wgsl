@@ -1,8 +1,8 @@
-// h = max(median of the state's squared distances / divisor, floor): what median_bandwidth.wgsl computes, for sets so large
-// that one invocation would count for too long. One workgroup per state finds the median by its bytes, the highest first:
-// it counts the distances that agree with the bytes found so far by their next byte, and takes the byte that holds the
-// wanted rank. Integer counts have no order, so the result is exact. squared_distances (R, states, pairs); bandwidth
-// (R, states).
+// h = max(median of the state's squared distances / divisor, floor), the lower median for an even count. One workgroup per
+// state finds the median by the bytes of its bit pattern, the highest first, since patterns of non-negative floats are
+// ordered as the floats are: it counts the distances that agree with the bytes found so far by their next byte, and takes
+// the byte that holds the wanted rank. Integer counts have no order, so the result is exact.
+// squared_distances (R, states, pairs); bandwidth (R, states).
 
 const LANES = 64u;
 const BINS = 256u; // values of a byte

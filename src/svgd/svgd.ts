@@ -1,6 +1,6 @@
 import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { program, type Program } from '../gpu/program.ts';
+import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 
@@ -64,8 +64,10 @@ export interface SvgdInputs {
 
 const DIRECTIONS = constantsOf(shaderSource('svgd/stein_terms.wgsl'));
 
-/** From this many pairs on, a workgroup looks for a state's median together; the result is the same. */
-const MOST_PAIRS_OF_ONE_INVOCATION = 1024;
+/** Pairs of a state that one invocation holds: more would not fit its registers by far, and take long to compile. */
+export const MOST_PAIRS_OF_A_LANE = 256;
+/** Where a state's whole direction is computed from them, which takes three times as long to compile. */
+const MOST_PAIRS_OF_A_DIRECTION = 128;
 const LANES_OF_MANY = constantsOf(shaderSource('svgd/median_of_many.wgsl'))['LANES']!;
 
 /** The number that divides the median, for M fixed particles. */
@@ -77,8 +79,6 @@ export function bandwidthDivisor(rule: BandwidthRule, fixedParticles: number): n
 
 /** Stein variational gradient descent on particles in the box [-1, 1]^A or in R^A, a set of its own for every state. */
 export class Svgd {
-  /** Squared distances of each state's pairs, (R, states, M, K). */
-  readonly squaredDistances: Tensor;
   /** h of each state, (R, states). */
   readonly bandwidth: Tensor;
   readonly #gpu: Gpu;
@@ -94,75 +94,116 @@ export class Svgd {
     }
     this.#gpu = gpu;
     this.#options = options;
-    this.squaredDistances = gpu.tensor('svgd.squaredDistances', [
-      members,
-      states,
-      fixedParticles,
-      updatedParticles,
-    ]);
     this.bandwidth = gpu.tensor('svgd.bandwidth', [members, states]);
   }
 
-  /** Pairwise RBF kernel with the median bandwidth of each state, and the Stein direction of its updated particles. */
+  /**
+   * Pairwise RBF kernel with the median bandwidth of each state, and the Stein direction of its updated particles: in one
+   * dispatch where a subgroup of a known size holds a state's pairs in registers, else in three.
+   */
   direction(inputs: SvgdInputs): Program {
-    const { members, states, fixedParticles, updatedParticles, actionSize, kind, shared } = this.#options;
-    const { squaredDistances, bandwidth } = this;
-    const { preTanh, actions, stride, actionGradient, temperature, direction } = inputs;
+    const { fixedParticles, updatedParticles } = this.#options;
+    const lanes = this.#gpu.fixedLanes;
+    const pairsOfLane = fixedParticles * Math.ceil(updatedParticles / lanes);
+    const inRegisters = lanes > 1 && pairsOfLane <= MOST_PAIRS_OF_A_DIRECTION;
+    return program('svgd', inRegisters ? [this.#inRegisters(inputs, lanes)] : this.#inMemory(inputs));
+  }
+
+  #inRegisters(inputs: SvgdInputs, lanes: number): Dispatch {
+    const { members, states, fixedParticles, updatedParticles } = this.#options;
+    const kernel = this.#gpu.kernel('svgd/direction.wgsl', {
+      constants: { DIRECTION: constantFor(DIRECTIONS, this.#options.kind) },
+      tunables: {
+        LANES: lanes,
+        FIXED: fixedParticles,
+        OWN_FIXED: Math.ceil(fixedParticles / lanes),
+        OWN_UPDATED: Math.ceil(updatedParticles / lanes),
+      },
+      subgroups: true,
+    });
+    return kernel.bind(
+      {
+        pre_tanh: inputs.preTanh,
+        actions: inputs.actions,
+        action_gradient: inputs.actionGradient,
+        temperature: inputs.temperature,
+        bandwidth: this.bandwidth,
+        direction: inputs.direction,
+      },
+      {
+        threads: [states * lanes, members],
+        params: { ...this.#particles(inputs), ...this.#rule(), ...this.#factors(inputs) },
+      },
+    );
+  }
+
+  #inMemory(inputs: SvgdInputs): Dispatch[] {
+    const { members, states, fixedParticles, updatedParticles, actionSize, kind } = this.#options;
+    const { preTanh, actions } = inputs;
     const positions = kind === 'raw' || kind === 'unbounded' ? preTanh : actions;
-    const firstUpdated = shared ? 0 : fixedParticles;
-    const shape = {
-      states,
-      fixed_particles: fixedParticles,
-      updated_particles: updatedParticles,
-      first_updated: firstUpdated,
-      particles: firstUpdated + updatedParticles,
-      action_size: actionSize,
-      stride,
-    };
     const pairs = fixedParticles * updatedParticles;
-    const many = pairs > MOST_PAIRS_OF_ONE_INVOCATION;
+    const shape = { ...this.#particles(inputs), fixed_particles: fixedParticles };
+    const squaredDistances = this.#gpu.tensor('svgd.squaredDistances', [members, states, pairs]);
     const code = constantFor(DIRECTIONS, kind);
-    return program('svgd', [
+    return [
       this.#gpu
         .kernel('svgd/squared_distances.wgsl')
         .bind(
           { positions, squared_distances: squaredDistances },
           { threads: [states * pairs, members], params: shape },
         ),
-      this.#gpu.kernel(many ? 'svgd/median_of_many.wgsl' : 'svgd/median_bandwidth.wgsl').bind(
-        { squared_distances: squaredDistances, bandwidth },
-        {
-          threads: [many ? states * LANES_OF_MANY : states, members],
-          params: {
-            states,
-            pairs,
-            divisor: bandwidthDivisor(this.#options.bandwidth, fixedParticles),
-            smallest: this.#options.bandwidthFloor,
-          },
-        },
-      ),
+      this.#gpu
+        .kernel('svgd/median_of_many.wgsl')
+        .bind(
+          { squared_distances: squaredDistances, bandwidth: this.bandwidth },
+          { threads: [states * LANES_OF_MANY, members], params: { states, pairs, ...this.#rule() } },
+        ),
       this.#gpu.kernel('svgd/stein_direction.wgsl', { constants: { DIRECTION: code } }).bind(
         {
           pre_tanh: preTanh,
           actions,
           squared_distances: squaredDistances,
-          bandwidth,
-          action_gradient: actionGradient,
-          temperature,
-          direction,
+          bandwidth: this.bandwidth,
+          action_gradient: inputs.actionGradient,
+          temperature: inputs.temperature,
+          direction: inputs.direction,
         },
         {
           threads: [states * updatedParticles * actionSize, members],
-          params: {
-            ...shape,
-            gradient_stride: inputs.gradientStride,
-            gradient_first: inputs.gradientFirst,
-            repulsion: this.#options.repulsion ? 1 : 0,
-            reward_scale: inputs.rewardScale,
-            scale: inputs.scale,
-          },
+          params: { ...shape, ...this.#factors(inputs) },
         },
       ),
-    ]);
+    ];
+  }
+
+  /** Where particles lie. */
+  #particles({ stride }: SvgdInputs) {
+    const { states, fixedParticles, updatedParticles, actionSize, shared } = this.#options;
+    const firstUpdated = shared ? 0 : fixedParticles;
+    return {
+      states,
+      updated_particles: updatedParticles,
+      first_updated: firstUpdated,
+      particles: firstUpdated + updatedParticles,
+      action_size: actionSize,
+      stride,
+    };
+  }
+
+  /** How h follows from the median. */
+  #rule() {
+    const { bandwidth, bandwidthFloor, fixedParticles } = this.#options;
+    return { divisor: bandwidthDivisor(bandwidth, fixedParticles), smallest: bandwidthFloor };
+  }
+
+  /** Where dQ/da lies, and what the terms of the direction are multiplied by. */
+  #factors({ gradientStride, gradientFirst, rewardScale, scale }: SvgdInputs) {
+    return {
+      gradient_stride: gradientStride,
+      gradient_first: gradientFirst,
+      repulsion: this.#options.repulsion ? 1 : 0,
+      reward_scale: rewardScale,
+      scale,
+    };
   }
 }

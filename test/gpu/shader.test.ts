@@ -29,6 +29,12 @@ const count = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].len
 /** A reset kernel around an environment of the test's own text. */
 const linkedWith = (text: string) => linkShader(RESET, { slots: { env: { name: 'test.wgsl', text } } });
 
+/**
+ * Whether a kernel asks for its lane, which takes the feature; others have stand-ins for WGSL's subgroup functions. A lane
+ * to broadcast from must be a constant, which a loop's variable is only once it is unrolled.
+ */
+const needsSubgroups = (file: string) => shaderSource(file).includes('subgroup_invocation_id');
+
 /** The file with its imports, and theirs, appended and nothing else done to it. */
 function asWritten(shader: Shader): Shader {
   const files = new Set([shader.name]);
@@ -73,15 +79,12 @@ fn log_density_gradient(x: array<f32, DIMENSIONS>) -> array<f32, DIMENSIONS> { r
       gradient: { file: 'nn/lanes/parameter_gradient.wgsl' },
     };
     for (const file of kernels) {
-      // These kernels are about lanes, and there is no stand-in for subgroups of one; as it is written, a loop's variable
-      // is no constant, as the lane to take a number from has to be.
-      const subgroups = file.startsWith('nn/lanes/');
       const open = [...shaderSource(file).matchAll(/#slot (\w+)/g)].map(([, slot]) => slot!);
       const shader = linkShader(file, {
         slots: Object.fromEntries(open.map((slot) => [slot, slots[slot]!])),
-        subgroups,
+        subgroups: needsSubgroups(file),
       });
-      const texts = open.length > 0 || subgroups ? [shader] : [shader, asWritten(shader)];
+      const texts = open.length > 0 || needsSubgroups(file) ? [shader] : [shader, asWritten(shader)];
       for (const { code } of texts) {
         const module = gpu.device.createShaderModule({ label: file, code });
         const { messages } = await module.getCompilationInfo();

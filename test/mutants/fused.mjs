@@ -71,7 +71,7 @@ export const FUSED = [
   {
     name: 'fused-median-rank',
     mistake: 'the rank of the median is off by one for an even count',
-    file: 'shaders/svgd/bandwidth.wgsl',
+    file: 'shaders/svgd/median_of_lanes.wgsl',
     find: 'let rank = pairs - 1u - pairs / 2u;',
     replace: 'let rank = pairs / 2u;',
     checks: [LEARNER],

@@ -17,9 +17,9 @@ const SOFT_Q_LEARNING = [
   {
     name: 'no-repulsion',
     mistake: 'the Stein direction has no repulsive term',
-    file: 'shaders/svgd/stein_direction.wgsl',
-    find: '+ params.repulsion * kernel_slope(kappa, difference, h, actions[at]);',
-    replace: ';',
+    file: 'shaders/svgd/direction.wgsl',
+    find: 'params.repulsion * kernel_slope(1.0, 1.0, h, a);',
+    replace: '0.0;',
     checks: [SVGD],
     acceptance: ['mean return', 'mean episode length', 'policy entropy'],
   },
@@ -61,7 +61,7 @@ const SOFT_Q_LEARNING = [
   {
     name: 'actor-scale-forgotten',
     mistake: 'the actor divides dQ/da by alpha in raw units, though Q is of scaled rewards',
-    file: 'shaders/svgd/stein_direction.wgsl',
+    file: 'shaders/svgd/direction.wgsl',
     find: 'temperature[member] * params.reward_scale',
     replace: 'temperature[member]',
     checks: [SVGD],
@@ -77,7 +77,7 @@ const SOFT_Q_LEARNING = [
   {
     name: 'upper-median',
     mistake: 'the rank of the median is off by one for an even count',
-    file: 'shaders/svgd/median_bandwidth.wgsl',
+    file: 'shaders/svgd/median_of_many.wgsl',
     find: 'params.pairs - 1u - params.pairs / 2u',
     replace: 'params.pairs / 2u',
     checks: [SVGD],

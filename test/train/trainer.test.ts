@@ -186,7 +186,7 @@ describe('Trainer', () => {
       name,
       dispatches.length,
     ]);
-    expect(Object.fromEntries(counts)).toEqual({ warmup: 3, critic: 19, both: 43 });
+    expect(Object.fromEntries(counts)).toEqual({ warmup: 3, critic: 19, both: 41 });
     await trainer.run({ until: 100 });
     const before = gpu.submits;
     await trainer.run();
