@@ -8,6 +8,8 @@
 // #import common/finite.wgsl
 // #slot follow
 
+const AT_ONCE = 4u; // partial gradients a turn: where processors have lanes, a turn of the loop costs as much as a load
+
 struct Params {
   size: u32,
   splits: u32,
@@ -50,9 +52,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let member = id.y;
   let at = member * params.size + id.x;
   var g = 0.0;
-  for (var split = 0u; split < params.splits; split++) {
-    g += gradient[(member * params.splits + split) * params.size + id.x];
+  let size = params.size;
+  let end = (member + 1u) * params.splits * size;
+  var partial = member * params.splits * size + id.x;
+  for (; partial + (AT_ONCE - 1u) * size < end; partial += AT_ONCE * size) {
+    // #unroll
+    for (var i = 0u; i < AT_ONCE; i++) { g += gradient[partial + i * size]; }
   }
+  for (; partial < end; partial += size) { g += gradient[partial]; }
   let t = select(clock.updates, clock.policy_updates, params.of_policy == 1u) + 1u;
   let m = mean[at] + params.one_minus_beta1 * (g - mean[at]);
   let v = square[at] + params.one_minus_beta2 * (g * g - square[at]);

@@ -78,6 +78,7 @@ describe('Adam', () => {
     { members: 1, splits: 1 },
     { members: 3, splits: 1 },
     { members: 2, splits: 3 },
+    { members: 2, splits: 9 },
   ])(
     'five steps agree with float64, $members members and $splits partial gradients',
     async ({ members, splits }) => {
