@@ -11,6 +11,7 @@ const ROWS = 4u; // #tunable
 const COLUMNS4 = 4u; // #tunable
 const LANES = 1u; // #tunable
 const LOADS = 16u; // #tunable
+const WORKGROUP = 16u; // #tunable
 const TILE = COLUMNS4 * 4u; // rows of W, a vec4f of each at a time, at most LANES LOADS
 const SUMS = ROWS * COLUMNS4 * 4u;
 
@@ -32,7 +33,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> saved: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dInput: array<vec4f>;
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
   let tile_row = id.x * ROWS;
   let first_column = workgroup.y * COLUMNS4;

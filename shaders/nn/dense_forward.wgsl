@@ -11,6 +11,7 @@ const ROWS = 4u; // #tunable
 const COLUMNS4 = 4u; // #tunable
 const LANES = 1u; // #tunable
 const LOADS = 16u; // #tunable
+const WORKGROUP = 16u; // #tunable
 const TILE = COLUMNS4 * 4u; // vec4f of weights in four rows of W, at most LANES LOADS
 const SUMS = ROWS * COLUMNS4 * 4u;
 
@@ -30,7 +31,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> parameters: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> output: array<vec4f>;
 
-@compute @workgroup_size(16)
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgroup: vec3u) {
   let first_row = id.x * ROWS;
   let first_column = workgroup.y * COLUMNS4;
@@ -64,16 +65,17 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) workgro
       x[r] = input[row[r] + k];
     }
     // #unroll
-    for (var c = 0u; c < 4u; c++) {
+    for (var n = 0u; n < COLUMNS4; n++) {
+      let w0 = subgroupBroadcast(loaded[n / LANES], n % LANES);
+      let w1 = subgroupBroadcast(loaded[(COLUMNS4 + n) / LANES], (COLUMNS4 + n) % LANES);
+      let w2 = subgroupBroadcast(loaded[(2u * COLUMNS4 + n) / LANES], (2u * COLUMNS4 + n) % LANES);
+      let w3 = subgroupBroadcast(loaded[(3u * COLUMNS4 + n) / LANES], (3u * COLUMNS4 + n) % LANES);
       // #unroll
-      for (var n = 0u; n < COLUMNS4; n++) {
-        let w = subgroupBroadcast(loaded[(c * COLUMNS4 + n) / LANES], (c * COLUMNS4 + n) % LANES);
+      for (var r = 0u; r < ROWS; r++) {
         // #unroll
-        for (var r = 0u; r < ROWS; r++) {
-          sum[(r * COLUMNS4 + n) * 4u] += x[r][c] * w.x;
-          sum[(r * COLUMNS4 + n) * 4u + 1u] += x[r][c] * w.y;
-          sum[(r * COLUMNS4 + n) * 4u + 2u] += x[r][c] * w.z;
-          sum[(r * COLUMNS4 + n) * 4u + 3u] += x[r][c] * w.w;
+        for (var c = 0u; c < 4u; c++) {
+          let i = (r * COLUMNS4 + n) * 4u + c;
+          sum[i] = sum[i] + x[r].x * w0[c] + x[r].y * w1[c] + x[r].z * w2[c] + x[r].w * w3[c];
         }
       }
     }

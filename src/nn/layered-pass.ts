@@ -17,14 +17,26 @@ const ACTIVATIONS = constantsOf(shaderSource('common/activation.wgsl'));
 const ROWS_PER_SPLIT = 64;
 const MOST_SPLITS = 32;
 
+/** Invocations of a workgroup where lanes share nothing; elsewhere a workgroup is a subgroup, and few rows leave no lane idle. */
+const UNSHARED_WORKGROUP = 16;
+
+/** Narrowest layer, in and out, whose parameter gradient lanes share: their tiles are 32 columns wide. */
+const LEAST_SHARED = 24;
+
 /**
  * The tile of an invocation by the lanes that share the loading of weights with it: rows, and columns in fours. What lanes
- * share costs a broadcast each, a row's own numbers a load for each lane: with eight lanes more columns pay, with four more
- * rows. Measured: docs/performance.md.
+ * share costs a broadcast each, a row's own numbers a load for each lane; a larger tile has fewer loads for each product
+ * but is longer to compile, with eight lanes much longer. Measured: docs/performance.md.
  */
 function tileOf(lanes: number): { readonly rows: number; readonly columns4: number } {
   if (lanes >= 8) return { rows: 4, columns4: 8 };
-  return lanes > 1 ? { rows: 8, columns4: 4 } : { rows: 4, columns4: 4 };
+  return lanes > 1 ? { rows: 8, columns4: 8 } : { rows: 4, columns4: 4 };
+}
+
+/** The same for gradients with respect to parameters: inputs and columns in fours, and rows in a turn of the loop. */
+function parameterTileOf(lanes: number) {
+  if (lanes >= 8) return { inputs4: 4, columns4: 1, rows: 1 };
+  return lanes > 1 ? { inputs4: 8, columns4: 2, rows: 4 } : { inputs4: 2, columns4: 2, rows: 1 };
 }
 
 /** A pass with a dispatch for each layer and gradient, for networks of every shape on every adapter. */
@@ -87,16 +99,15 @@ export class LayeredPass extends MlpPass {
   }
 
   #parameterStep(i: number, dOutput: Tensor, gradient: ParameterGradient, range: RowRange): Dispatch {
-    const kernel = this.gpu.kernel('nn/dense_backward_parameters.wgsl');
-    const tile = constantsOf(kernel.shader.code);
     const { parameters } = this.mlp;
     const layer = parameters.layers[i]!;
+    const { kernel, tile, lanes } = this.#parameterTiled(layer);
     const columnTiles = tilesOf(layer.outputSize, tile['COLUMNS']!);
     const tiles = columnTiles * tilesOf(layer.inputSize, tile['INPUTS']!);
     return kernel.bind(
       { input: this.#activations[i]!, dOutput, dParameters: gradient.tensor },
       {
-        threads: [tiles * gradient.splits, parameters.members],
+        threads: [tiles * gradient.splits * lanes, parameters.members],
         params: {
           ...range,
           ...this.#layerParams(layer),
@@ -151,10 +162,27 @@ export class LayeredPass extends MlpPass {
       COLUMNS4: columns4,
       LANES: lanes,
       LOADS: Math.ceil((4 * columns4) / lanes),
+      WORKGROUP: workgroupOf(lanes),
     };
     const constants = { ACTIVATION: constantFor(ACTIVATIONS, this.mlp.spec.activation) };
     const kernel = this.gpu.kernel(file, { tunables, constants, subgroups: lanes > 1 });
     return { kernel, tile: constantsOf(kernel.shader.code) };
+  }
+
+  /** The kernel of a layer's parameter gradient, its tile's constants, and the lanes that share a tile's inputs. */
+  #parameterTiled({ inputSize, outputSize }: LayerLayout) {
+    const lanes = Math.min(inputSize, outputSize) < LEAST_SHARED ? 1 : this.gpu.subgroupLanes;
+    const tile = parameterTileOf(lanes);
+    const tunables = {
+      INPUTS4: tile.inputs4,
+      COLUMNS4: tile.columns4,
+      ROWS: tile.rows,
+      LANES: lanes,
+      LOADS: Math.ceil(tile.inputs4 / lanes),
+      WORKGROUP: workgroupOf(lanes),
+    };
+    const kernel = this.gpu.kernel('nn/dense_backward_parameters.wgsl', { tunables, subgroups: lanes > 1 });
+    return { kernel, tile: constantsOf(kernel.shader.code), lanes };
   }
 
   /** Whether an activation stands behind layer `i`: none does behind the last, nor in front of the first (i = -1). */
@@ -165,6 +193,10 @@ export class LayeredPass extends MlpPass {
   protected splitsOf(rows: number): number {
     return Math.min(MOST_SPLITS, Math.max(1, Math.floor(rows / ROWS_PER_SPLIT)));
   }
+}
+
+function workgroupOf(lanes: number): number {
+  return lanes > 1 ? lanes : UNSHARED_WORKGROUP;
 }
 
 function tilesOf(length: number, tile: number): number {
