@@ -52,7 +52,7 @@ async function main(argv: readonly string[]): Promise<void> {
   } finally {
     await runtime.close();
   }
-  console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'ours / peer', 'spread']));
+  console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'times as fast', 'spread']));
 }
 
 /** By which a file of results can be repeated. */

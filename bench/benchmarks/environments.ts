@@ -1,4 +1,4 @@
-import { MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from '../../src/envs/multigoal.ts';
+import { multigoal, MULTIGOAL_BOUND, MULTIGOAL_GOALS, MULTIGOAL_RADIUS } from '../../src/envs/multigoal.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { normalPair, random } from '../../src/gpu/random.ts';
 import { program, type Program } from '../../src/gpu/program.ts';
@@ -10,19 +10,31 @@ import { Disagreement, type Benchmark } from '../support/host.ts';
 import { programWork, type Work } from '../support/measure.ts';
 import { layersOf, type Layer } from '../support/update.ts';
 
+/** The multi-goal task as numbers; see `src/envs/multigoal.ts`. */
+export interface World {
+  readonly goals: readonly (readonly [number, number])[];
+  readonly bound: number;
+  readonly radius: number;
+  readonly maxEpisodeSteps: number;
+}
+
 /** Multi-goal environments after their reset, as numbers. */
-export interface EnvironmentProblem {
+export interface EnvironmentProblem extends World {
   /** (E, 2) */
   readonly position: Float32Array<ArrayBuffer>;
   /** (E, 2), uniform in [-1, 1]^2; what is done where there is no policy */
   readonly action: Float32Array<ArrayBuffer>;
   /** The sampling network and its noise (E, latent size), where it acts. */
   readonly policy: { readonly layers: readonly Layer[]; readonly noise: Float32Array<ArrayBuffer> } | null;
-  readonly goals: readonly (readonly [number, number])[];
-  readonly bound: number;
-  readonly radius: number;
-  readonly maxEpisodeSteps: number;
 }
+
+/** The task as it is by default. */
+export const WORLD: World = {
+  goals: MULTIGOAL_GOALS,
+  bound: MULTIGOAL_BOUND,
+  radius: MULTIGOAL_RADIUS,
+  maxEpisodeSteps: multigoal.spec.maxEpisodeSteps,
+};
 
 /** A layer of 64 for 2^20 environments is more than software adapters allow in one binding. */
 const SIZES = { physics: [1024, 32_768, 1_048_576], policy: [1024, 32_768, 262_144] } as const;
@@ -125,10 +137,7 @@ async function environmentsOf(gpu: Gpu, environments: number, withPolicy: boolea
     position: await gpu.read(env.observation),
     action: await gpu.read(behaviour.action),
     policy,
-    goals: MULTIGOAL_GOALS,
-    bound: MULTIGOAL_BOUND,
-    radius: MULTIGOAL_RADIUS,
-    maxEpisodeSteps: env.spec.maxEpisodeSteps,
+    ...WORLD,
   };
   const outcome = async (): Promise<StepOutcome> => {
     const size = recordSize(2, 2);

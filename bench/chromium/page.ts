@@ -36,7 +36,9 @@ window.bench = {
       runtime,
       adapter: description || device || `${vendor} ${architecture}`,
       gpu: await Gpu.create(navigator.gpu, adapter),
-      process: browserSeconds ? { per: ' per CPU second', seconds: browserSeconds } : null,
+      process: browserSeconds
+        ? { per: ' per CPU second', unit: 'CPU seconds', seconds: browserSeconds }
+        : null,
       // The driver runs inside the browser's graphics process, among that process's own threads.
       driver: null,
       wasmFiles: {

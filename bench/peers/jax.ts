@@ -10,33 +10,37 @@ import {
   valueAndGrad,
   vjp,
 } from '@jax-js/jax';
-import type { EnvironmentProblem, StepOutcome } from '../benchmarks/environments.ts';
+import type { EnvironmentProblem, StepOutcome, World } from '../benchmarks/environments.ts';
 import {
   ADAM,
   flat,
   type Layer,
+  type UpdateConstants,
   type UpdateInputs,
   type UpdateParameters,
   type UpdateProblem,
   type Updater,
 } from '../support/update.ts';
 
-type Net = { weight: np.Array; bias: np.Array }[];
-/** A network under Adam. */
-type Learned = { params: Net; mean: Net; square: Net };
-type State = { q: Learned; policy: Learned; target: Net; count: np.Array };
-type Inputs = { [K in keyof UpdateInputs]: np.Array };
+/** The layers of a network. */
+export type Net = { weight: np.Array; bias: np.Array }[];
+/** A network under Adam, and the steps that it has made. */
+export type Learned = { params: Net; mean: Net; square: Net; count: np.Array };
+/** What an update changes. */
+export type Learner = { q: Learned; policy: Learned; target: Net };
+/** What an update draws. */
+export type Inputs = { [K in keyof UpdateInputs]: np.Array };
 
 /** Backends of jax-js that are compared. */
 export type JaxBackend = 'webgpu' | 'wasm';
 
 /** x through dense layers with ReLU between them. Takes its arguments over, as everything in jax-js does. */
-function mlp(net: Net, x: np.Array): np.Array {
+export function mlp(net: Net, x: np.Array): np.Array {
   return net.reduce((h, { weight, bias }, i) => np.dot(i === 0 ? h : nn.relu(h), weight).add(bias), x);
 }
 
-/** The update as a user of jax-js writes it: one function, compiled whole. */
-function updateFunction({ constants }: UpdateProblem) {
+/** The update of each network as a user of jax-js writes it: to be compiled whole, together with what is around it. */
+export function updatesOf(constants: UpdateConstants) {
   const { states: B, actionSize: A, fixedParticles: M, updatedParticles: K } = constants;
   const { valueParticles: Kv, temperature: alpha, rewardScale, discount, latentSize } = constants;
 
@@ -108,13 +112,12 @@ function updateFunction({ constants }: UpdateProblem) {
     return gradient as Net;
   };
 
-  const adam = (
-    { params, mean, square }: Learned,
-    gradient: Net,
-    rate: np.Array,
-    scale: np.Array,
-  ): Learned => {
+  const adam = ({ params, mean, square, count }: Learned, gradient: Net, learningRate: number): Learned => {
     const { beta1, beta2, epsilon } = ADAM;
+    // 1 / (1 - beta^t) of both moments; rate m / (1 - beta1^t) / sqrt(v / (1 - beta2^t))
+    const t = count.add(1);
+    const rate = np.reciprocal(np.expm1(t.ref.mul(Math.log(beta1)))).mul(-learningRate);
+    const scale = np.reciprocal(np.expm1(t.ref.mul(Math.log(beta2)))).neg();
     const m = tree.map<np.Array, np.Array, Net>(
       (old: np.Array, g: np.Array) => old.mul(beta1).add(g.mul(1 - beta1)),
       mean,
@@ -134,28 +137,39 @@ function updateFunction({ constants }: UpdateProblem) {
     );
     rate.dispose();
     scale.dispose();
-    return { params: moved, mean: m, square: v };
+    return { params: moved, mean: m, square: v, count: t };
   };
 
-  return ({ q, policy, target, count }: State, inputs: Inputs): [State, np.Array] => {
-    const { observation, action, noise, ...next } = inputs;
-    const y = tdTarget(tree.ref(target), next);
-    const stateAction = np.concatenate([observation.ref, action], 1);
-    const [loss, criticGradient] = valueAndGrad(criticLoss)(tree.ref(q.params), stateAction, y);
-    const gradient = policyGradient(tree.ref(policy.params), tree.ref(q.params), observation, noise);
-    // 1 / (1 - beta^t) of both moments; rate m / (1 - beta1^t) / sqrt(v / (1 - beta2^t))
-    const t = count.add(1);
-    const first = np.reciprocal(np.expm1(t.ref.mul(Math.log(ADAM.beta1)))).neg();
-    const second = np.reciprocal(np.expm1(t.ref.mul(Math.log(ADAM.beta2)))).neg();
-    const movedQ = adam(q, criticGradient, first.ref.mul(constants.criticLearningRate), second.ref);
-    const movedPolicy = adam(policy, gradient, first.mul(constants.policyLearningRate), second);
-    const followed = tree.map<np.Array, np.Array, Net>(
-      (old: np.Array, online: np.Array) =>
-        old.mul(1 - constants.targetTau).add(online.mul(constants.targetTau)),
-      target,
-      tree.ref(movedQ.params),
-    );
-    return [{ q: movedQ, policy: movedPolicy, target: followed, count: t }, loss];
+  return {
+    /** The critic and the target network that follows it; the loss before. */
+    critic: (q: Learned, target: Net, { observation, action, ...next }: Omit<Inputs, 'noise'>) => {
+      const y = tdTarget(tree.ref(target), next);
+      const stateAction = np.concatenate([observation, action], 1);
+      const [loss, gradient] = valueAndGrad(criticLoss)(tree.ref(q.params), stateAction, y);
+      const moved = adam(q, gradient, constants.criticLearningRate);
+      const followed = tree.map<np.Array, np.Array, Net>(
+        (old: np.Array, online: np.Array) =>
+          old.mul(1 - constants.targetTau).add(online.mul(constants.targetTau)),
+        target,
+        tree.ref(moved.params),
+      );
+      return { q: moved, target: followed, loss };
+    },
+    /** The sampling network, by the critic `q`. */
+    policy: (policy: Learned, q: Net, observation: np.Array, noise: np.Array): Learned => {
+      const gradient = policyGradient(tree.ref(policy.params), q, observation, noise);
+      return adam(policy, gradient, constants.policyLearningRate);
+    },
+  };
+}
+
+/** An update of both networks from the parameters as they stood before it. */
+export function bothOf(constants: UpdateConstants) {
+  const update = updatesOf(constants);
+  return ({ q, policy, target }: Learner, { noise, ...batch }: Inputs): [Learner, np.Array] => {
+    const moved = update.policy(policy, tree.ref(q.params), batch.observation.ref, noise);
+    const { loss, ...critic } = update.critic(q, target, batch);
+    return [{ ...critic, policy: moved }, loss];
   };
 }
 
@@ -171,25 +185,15 @@ function lowerMedian(x: np.Array): np.Array {
 
 /** The update in jax-js. */
 export class JaxUpdater implements Updater {
-  readonly #step: (state: State, inputs: Inputs) => [State, np.Array];
+  readonly #step: (state: Learner, inputs: Inputs) => [Learner, np.Array];
   readonly #inputs: readonly Inputs[];
-  #state: State;
+  #state: Learner;
   #updates = 0;
 
   private constructor(problem: UpdateProblem) {
-    this.#step = jit(updateFunction(problem));
+    this.#step = jit(bothOf(problem.constants));
     this.#inputs = problem.inputs.map((inputs) => upload(problem, inputs));
-    const learned = (layers: readonly Layer[]): Learned => ({
-      params: uploadNet(layers),
-      mean: zerosLike(layers),
-      square: zerosLike(layers),
-    });
-    this.#state = {
-      q: learned(problem.q),
-      policy: learned(problem.policy),
-      target: uploadNet(problem.q),
-      count: np.array(0),
-    };
+    this.#state = learnerOf(problem);
   }
 
   /** Starts the backend; for `webgpu` there must be a `navigator.gpu`. */
@@ -210,16 +214,8 @@ export class JaxUpdater implements Updater {
   }
 
   async parameters(): Promise<UpdateParameters> {
-    const read = async (net: Net) =>
-      flat(
-        await Promise.all(
-          net.map(async ({ weight, bias }) => ({
-            weight: (await weight.ref.data()) as Float32Array<ArrayBuffer>,
-            bias: (await bias.ref.data()) as Float32Array<ArrayBuffer>,
-          })),
-        ),
-      );
-    return { q: await read(this.#state.q.params), policy: await read(this.#state.policy.params) };
+    const { q, policy } = this.#state;
+    return { q: flat(await download(q.params)), policy: flat(await download(policy.params)) };
   }
 
   dispose(): void {
@@ -236,45 +232,51 @@ export class JaxUpdater implements Updater {
 }
 
 type EnvironmentStep = (state: Environments, start: np.Array, given: Given) => [Environments, np.Array[]];
-type Environments = { position: np.Array; length: np.Array; total: np.Array };
+/** position (E, 2), length and return of the episode so far (E) */
+export type Environments = { position: np.Array; length: np.Array; total: np.Array };
 type Given = { action: np.Array; noise: np.Array; policy: Net };
 
-/** One step of every environment, an ended episode reset in the same step, and the transitions to store. */
-function environmentFunction({
-  position,
-  policy,
-  goals,
-  bound,
-  radius,
-  maxEpisodeSteps,
-}: EnvironmentProblem) {
-  const E = position.length / 2;
-  return ((state, start, given) => {
-    const from = state.position;
-    const { action, noise, policy: net } = given;
-    const drawn = policy ? np.tanh(mlp(net, np.concatenate([from.ref, noise], 1))) : action;
+/** One step of every environment under the actions that are given or the policy's. */
+function environmentFunction({ policy, ...world }: EnvironmentProblem) {
+  return ((state, start, { action, noise, policy: net }) => {
+    const drawn = policy ? np.tanh(mlp(net, np.concatenate([state.position.ref, noise], 1))) : action;
     if (policy) action.dispose();
     else tree.dispose({ net, noise });
-    const velocity = np.clip(drawn.ref, -1, 1);
-    const to = np.clip(from.ref.add(velocity.ref), -bound, bound);
-    const offset = to.ref.reshape([E, 1, 2]).sub(np.array(goals.map((goal) => [...goal])));
-    const nearest = np.square(offset).sum(2).min(1);
-    const arrived = nearest.ref.less(radius ** 2);
-    const cost = np.square(velocity).sum(1).mul(30).add(nearest);
-    const reward = np.where(arrived.ref, 10, 0).sub(cost);
-    const length = state.length.add(1);
-    const late = length.ref.greaterEqual(maxEpisodeSteps);
-    const truncated = np.where(arrived.ref, 0, np.where(late.ref, 1, 0));
-    const over = np.where(late, 1, np.where(arrived.ref, 1, 0)).greater(0);
-    const terminated = np.where(arrived, 1, 0);
-    const total = state.total.add(reward.ref);
-    const next = {
-      position: np.where(over.ref.reshape([E, 1]), start, to.ref),
-      length: np.where(over.ref, 0, length),
-      total: np.where(over, 0, total),
-    };
-    return [next, [from, drawn, reward, to, terminated, truncated]];
+    return travel(world, state, start, drawn);
   }) satisfies EnvironmentStep;
+}
+
+/**
+ * One step of every environment under `action` (E, 2), an ended episode reset to its row of `start` (E, 2) in the same step,
+ * and the transitions to store: s, a, r, s', terminated, truncated.
+ */
+export function travel(
+  { goals, bound, radius, maxEpisodeSteps }: World,
+  state: Environments,
+  start: np.Array,
+  action: np.Array,
+): [Environments, [np.Array, np.Array, np.Array, np.Array, np.Array, np.Array]] {
+  const from = state.position;
+  const E = from.shape[0]!;
+  const velocity = np.clip(action.ref, -1, 1);
+  const to = np.clip(from.ref.add(velocity.ref), -bound, bound);
+  const offset = to.ref.reshape([E, 1, 2]).sub(np.array(goals.map((goal) => [...goal])));
+  const nearest = np.square(offset).sum(2).min(1);
+  const arrived = nearest.ref.less(radius ** 2);
+  const cost = np.square(velocity).sum(1).mul(30).add(nearest);
+  const reward = np.where(arrived.ref, 10, 0).sub(cost);
+  const length = state.length.add(1);
+  const late = length.ref.greaterEqual(maxEpisodeSteps);
+  const truncated = np.where(arrived.ref, 0, np.where(late.ref, 1, 0));
+  const over = np.where(late, 1, np.where(arrived.ref, 1, 0)).greater(0);
+  const terminated = np.where(arrived, 1, 0);
+  const total = state.total.add(reward.ref);
+  const next = {
+    position: np.where(over.ref.reshape([E, 1]), start, to.ref),
+    length: np.where(over.ref, 0, length),
+    total: np.where(over, 0, total),
+  };
+  return [next, [from, action, reward, to, terminated, truncated]];
 }
 
 /** Multi-goal environments in jax-js on WebGPU. */
@@ -332,7 +334,7 @@ export class JaxEnvironments {
 }
 
 /** Starts a backend and makes it the one that arrays go to; for `webgpu` there must be a `navigator.gpu`. */
-async function start(backend: JaxBackend): Promise<void> {
+export async function start(backend: JaxBackend): Promise<void> {
   const started = await init(backend);
   if (!started.includes(backend)) throw new Error(`jax-js has no ${backend} here`);
   defaultDevice(backend);
@@ -350,6 +352,28 @@ function upload({ constants }: UpdateProblem, inputs: UpdateInputs): Inputs {
     valueActions: shaped(inputs.valueActions, [B, constants.valueParticles, A]),
     noise: shaped(inputs.noise, [M + K, B, constants.latentSize]),
   };
+}
+
+/** Both networks before their first step; the target network begins equal to the critic. */
+export function learnerOf({ q, policy }: Pick<UpdateProblem, 'q' | 'policy'>): Learner {
+  const learned = (layers: readonly Layer[]): Learned => ({
+    params: uploadNet(layers),
+    mean: zerosLike(layers),
+    square: zerosLike(layers),
+    count: np.array(0),
+  });
+  return { q: learned(q), policy: learned(policy), target: uploadNet(q) };
+}
+
+/** The layers of a network, which is kept. */
+export function download(net: Net): Promise<Layer[]> {
+  const read = async (x: np.Array) => (await x.ref.data()) as Float32Array<ArrayBuffer>;
+  return Promise.all(
+    net.map(async ({ weight, bias }) => {
+      const [inputs, outputs] = weight.shape as [number, number];
+      return { inputs, outputs, weight: await read(weight), bias: await read(bias) };
+    }),
+  );
 }
 
 function uploadNet(layers: readonly Layer[]): Net {

@@ -1,12 +1,14 @@
 import { UsageError } from '../../src/gpu/errors.ts';
 import { DENSE_BENCHMARKS } from '../benchmarks/dense.ts';
 import { ENVIRONMENT_BENCHMARKS } from '../benchmarks/environments.ts';
+import { TRAINING_BENCHMARKS } from '../benchmarks/training.ts';
 import { UPDATE_BENCHMARKS } from '../benchmarks/update.ts';
 import type { Benchmark } from './host.ts';
 
 /** Every benchmark, in the order of the table. */
 export const BENCHMARKS: readonly Benchmark[] = [
   ...UPDATE_BENCHMARKS,
+  ...TRAINING_BENCHMARKS,
   ...ENVIRONMENT_BENCHMARKS,
   ...DENSE_BENCHMARKS,
 ];

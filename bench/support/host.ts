@@ -1,5 +1,15 @@
 import type { Gpu } from '../../src/gpu/gpu.ts';
-import { measureInTurns, WALL, type Row, type Stopwatch, type Work } from './measure.ts';
+import {
+  measureInTurns,
+  measureUntil,
+  summarise,
+  WALL,
+  type Pursuit,
+  type Row,
+  type Stopwatch,
+  type Summary,
+  type Work,
+} from './measure.ts';
 
 /** Where benchmarks run: a JavaScript runtime with an adapter, and what it can tell of CPU time. */
 export interface Host {
@@ -24,13 +34,21 @@ export interface Contest {
   dispose(): void;
 }
 
+/** Two ways to the same end, as often as they are compared; ready to be measured. */
+export interface Race {
+  readonly rounds: number;
+  /** Both before their first piece. */
+  begin(round: number): Promise<{ readonly ours: Pursuit; readonly peer: Pursuit }>;
+  dispose(): void;
+}
+
 /** One comparison of softq with something else. */
 export interface Benchmark {
   /** `group/what`, as `--only` has it. */
   readonly name: string;
   /** What ours and the peer are, for people. */
   readonly title: string;
-  /** What a work's size counts, in the plural: `updates`. */
+  /** What the size of a work or of its pieces counts, in the plural: `updates`. */
   readonly counts: string;
   /** Whose CPU time is taken beside the wall's: all of the process's, or the driver's threads alone. */
   readonly cpu: 'process' | 'driver';
@@ -38,7 +56,7 @@ export interface Benchmark {
    * Makes both, makes sure that they compute the same, and leaves them compiled and warm.
    * @throws Disagreement if they do not.
    */
-  readonly prepare: (host: Host) => Promise<Contest>;
+  readonly prepare: (host: Host) => Promise<Contest | Race>;
 }
 
 /** Ours and the peer do not compute the same, so that their times say nothing. */
@@ -46,23 +64,39 @@ export class Disagreement extends Error {
   override readonly name = 'Disagreement';
 }
 
-/** Runs one benchmark: a row by the wall, and one by CPU time where the host tells it. */
+/** Runs one benchmark: a row by the wall, one by CPU time where the host tells it, and for a race one of what was done. */
 export async function runBenchmark(host: Host, benchmark: Benchmark): Promise<Row[]> {
   const release = host.gpu.scope();
   const contest = await benchmark.prepare(host);
   try {
+    const { name, counts } = benchmark;
     const cpu = host[benchmark.cpu];
     const stopwatches = cpu === null ? [WALL] : [cpu, WALL];
-    const found = await measureInTurns(contest.ours, contest.peer, stopwatches);
-    return found.map((numbers, i) => ({
-      name: benchmark.name,
-      adapter: host.adapter,
-      runtime: host.runtime,
-      ...numbers,
-      unit: `${benchmark.counts}${stopwatches[i]!.per}`,
-    }));
+    const [units, found] =
+      'rounds' in contest
+        ? [[...stopwatches.map(({ unit }) => unit), counts], await runRace(contest, stopwatches)]
+        : [
+            stopwatches.map(({ per }) => `${counts}${per}`),
+            await measureInTurns(contest.ours, contest.peer, stopwatches),
+          ];
+    const { adapter, runtime } = host;
+    return found.map((numbers, i) => ({ name, adapter, runtime, ...numbers, unit: units[i]! }));
   } finally {
     contest.dispose();
     release();
   }
+}
+
+async function runRace(race: Race, stopwatches: readonly Stopwatch[]): Promise<Summary[]> {
+  const rounds: Awaited<ReturnType<typeof measureUntil>>[] = [];
+  for (let round = 0; round < race.rounds; round++) {
+    rounds.push(await measureUntil(await race.begin(round), stopwatches));
+  }
+  const less = true;
+  return rounds[0]!.map((_, i) =>
+    summarise(
+      rounds.map((pairs) => pairs[i]!),
+      less,
+    ),
+  );
 }

@@ -9,10 +9,25 @@ export interface Work {
   readonly size: number;
 }
 
+/** Work that is done piece by piece until it has come to where it is wanted. */
+export interface Pursuit {
+  /** Does the next piece and resolves when it is done. */
+  advance(): Promise<void>;
+  /**
+   * Whether it is there after `done` of what is counted; not timed.
+   * @throws Disagreement when it should long have been.
+   */
+  arrived(done: number): Promise<boolean>;
+  /** How much of what is counted a piece is. */
+  readonly size: number;
+}
+
 /** What the time of a sample is taken by. */
 export interface Stopwatch {
-  /** Ends the row's unit: `/s by wall`. */
+  /** Ends the unit of a rate: `/s by wall`. */
   readonly per: string;
+  /** The unit of a time: `s by wall`. */
+  readonly unit: string;
   /** Seconds so far, from any moment on. */
   seconds(): Promise<number>;
 }
@@ -26,14 +41,21 @@ export interface Row {
   readonly ours: number;
   readonly peer: number;
   readonly unit: string;
-  /** Median over the pairs of ours / peer. */
+  /** How many times as fast ours is: the median over the pairs of ours / peer, and of peer / ours where the unit is a time. */
   readonly ratio: number;
   /** Largest less smallest ratio of the pairs, as a share of the median. */
   readonly spread: number;
 }
 
+/** The part of a row that follows from its pairs. */
+export type Summary = Pick<Row, 'ours' | 'peer' | 'ratio' | 'spread'>;
+
 /** What a user waits for, and what other processes spoil. */
-export const WALL: Stopwatch = { per: '/s by wall', seconds: async () => performance.now() / 1000 };
+export const WALL: Stopwatch = {
+  per: '/s by wall',
+  unit: 's by wall',
+  seconds: async () => performance.now() / 1000,
+};
 
 /** Long against a scheduler tick, by which the CPU time of a running thread lags. */
 const SAMPLE_SECONDS = 0.2;
@@ -68,11 +90,17 @@ export async function sample(
   repeats: number,
   stopwatches: readonly Stopwatch[],
 ): Promise<number[]> {
+  const seconds = await timed(() => work.run(repeats), stopwatches);
+  return seconds.map((one) => (work.size * repeats) / one);
+}
+
+/** Seconds that `work` takes, by each stopwatch. */
+async function timed(work: () => Promise<void>, stopwatches: readonly Stopwatch[]): Promise<number[]> {
   const read = () => Promise.all(stopwatches.map((one) => one.seconds()));
   const before = await read();
-  await work.run(repeats);
+  await work();
   const after = await read();
-  return after.map((seconds, i) => (work.size * repeats) / (seconds - before[i]!));
+  return after.map((seconds, i) => seconds - before[i]!);
 }
 
 /** Measures two pieces of work, both warm, in turns: for each stopwatch, the part of a row that follows from the pairs. */
@@ -80,7 +108,7 @@ export async function measureInTurns(
   ours: Work,
   peer: Work,
   stopwatches: readonly Stopwatch[],
-): Promise<Pick<Row, 'ours' | 'peer' | 'ratio' | 'spread'>[]> {
+): Promise<Summary[]> {
   const repeats = [await repeatsOf(ours), await repeatsOf(peer)] as const;
   const start = performance.now();
   const pairs: (readonly [number[], number[]])[] = [];
@@ -93,11 +121,32 @@ export async function measureInTurns(
   return stopwatches.map((_, i) => summarise(pairs.map(([a, b]) => [a[i]!, b[i]!] as const)));
 }
 
-/** Medians and spread of pairs of rates. */
-export function summarise(
-  pairs: readonly (readonly [number, number])[],
-): Pick<Row, 'ours' | 'peer' | 'ratio' | 'spread'> {
-  const ratios = pairs.map(([ours, peer]) => ours / peer);
+/**
+ * Takes two pieces of work to where they are wanted, one after the other, both warm: for each stopwatch the seconds that ours
+ * and the peer took for it, without those of looking, and at last how much they did.
+ */
+export async function measureUntil(
+  { ours, peer }: { readonly ours: Pursuit; readonly peer: Pursuit },
+  stopwatches: readonly Stopwatch[],
+): Promise<(readonly [number, number])[]> {
+  const [a, b] = [await timeUntil(ours, stopwatches), await timeUntil(peer, stopwatches)];
+  return a.map((amount, i) => [amount, b[i]!] as const);
+}
+
+async function timeUntil(work: Pursuit, stopwatches: readonly Stopwatch[]): Promise<number[]> {
+  const totals = stopwatches.map(() => 0);
+  let done = 0;
+  do {
+    const seconds = await timed(() => work.advance(), stopwatches);
+    seconds.forEach((one, i) => (totals[i]! += one));
+    done += work.size;
+  } while (!(await work.arrived(done)));
+  return [...totals, done];
+}
+
+/** Medians and spread of pairs of rates or, where `less` is better, of times. */
+export function summarise(pairs: readonly (readonly [number, number])[], less = false): Summary {
+  const ratios = pairs.map(([ours, peer]) => (less ? peer / ours : ours / peer));
   const ratio = median(ratios);
   return {
     ours: median(pairs.map(([ours]) => ours)),

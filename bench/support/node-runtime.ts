@@ -38,6 +38,7 @@ export async function nodeRuntime(choice: AdapterChoice): Promise<Runtime> {
 /** CPU time of all threads of this process, the JavaScript thread too: what an update costs the machine. */
 const processStopwatch: Stopwatch = {
   per: ' per CPU second',
+  unit: 'CPU seconds',
   seconds: async () => {
     const { user, system } = process.cpuUsage();
     return (user + system) * 1e-6;
@@ -51,7 +52,11 @@ const processStopwatch: Stopwatch = {
 export function driverStopwatch(): Stopwatch | null {
   if (process.platform !== 'linux') return null;
   const cores = availableParallelism();
-  return { per: `/s by driver CPU on ${cores} cores`, seconds: async () => driverSeconds() / cores };
+  return {
+    per: `/s by driver CPU on ${cores} cores`,
+    unit: `s by driver CPU on ${cores} cores`,
+    seconds: async () => driverSeconds() / cores,
+  };
 }
 
 const TASKS = '/proc/self/task';

@@ -204,7 +204,8 @@ export function layersOf(arrays: readonly NamedArray[], network: string): Layer[
   return layers;
 }
 
-function constantsOfUpdate(
+/** The update that a configuration asks for. */
+export function constantsOfUpdate(
   config: Config,
   sizes: { readonly observationSize: number; readonly actionSize: number },
 ): UpdateConstants {

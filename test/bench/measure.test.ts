@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { measureInTurns, median, summarise, type Stopwatch, type Work } from '../../bench/support/measure.ts';
+import {
+  measureInTurns,
+  measureUntil,
+  median,
+  summarise,
+  type Stopwatch,
+  type Work,
+} from '../../bench/support/measure.ts';
 import { select } from '../../bench/support/benchmarks.ts';
 
 /** Work that takes `seconds` a time by a stopwatch that counts nothing else, and some real time. */
@@ -17,7 +24,7 @@ function pretend(seconds: number, size: number, turn: { at: number; log: string[
 describe('measuring in turns', () => {
   test('gives rates by the stopwatch, their ratio and no spread where there is none', async () => {
     const turn = { at: 0, log: [] as string[] };
-    const stopwatch: Stopwatch = { per: '/s', seconds: async () => turn.at };
+    const stopwatch: Stopwatch = { per: '/s', unit: 's', seconds: async () => turn.at };
     const ours = pretend(0.5, 3, turn, 'ours');
     const peer = pretend(2, 3, turn, 'peer');
     const [row] = await measureInTurns(ours, peer, [stopwatch]);
@@ -38,6 +45,30 @@ describe('measuring in turns', () => {
     ]);
     expect(row).toEqual({ ours: 4, peer: 3, ratio: 2, spread: 1 });
     expect(median([4, 1, 3, 2])).toBe(2.5);
+  });
+});
+
+describe('measuring until the end', () => {
+  test('gives the seconds of the pieces, without those of looking, and how much was done', async () => {
+    let now = 0;
+    const stopwatch: Stopwatch = { per: '/s', unit: 's', seconds: async () => now };
+    const pursuit = (seconds: number, end: number) => ({
+      size: 10,
+      advance: async () => {
+        now += seconds;
+      },
+      arrived: async (done: number) => {
+        now += 1000;
+        return done >= end;
+      },
+    });
+    const pairs = await measureUntil({ ours: pursuit(2, 30), peer: pursuit(3, 40) }, [stopwatch]);
+    expect(pairs).toEqual([
+      [6, 12],
+      [30, 40],
+    ]);
+    const less = true;
+    expect(summarise([pairs[0]!], less).ratio).toBe(2);
   });
 });
 
