@@ -86,8 +86,8 @@ function iterationsOf(problem: TrainingProblem) {
   /** A minibatch of what was stored before this step, drawn uniformly with replacement by `uniform` (B). */
   const sample = (ring: np.Array, recent: np.Array, counts: Counts, uniform: np.Array) => {
     const [kept, stored] = [counts.ref.slice(1), counts.slice(2)];
-    const drawn = uniform.mul(stored.ref.astype(np.float32)).astype(np.int32);
-    const picked = np.minimum(drawn, stored.sub(1));
+    // Below `stored`: the largest uniform number is 1 - 2^-23.
+    const picked = uniform.mul(stored.astype(np.float32)).astype(np.int32);
     const isOld = picked.ref.less(kept.ref).reshape([B, 1]);
     const old = np.take(ring.reshape([N * C * E, RECORD]), np.minimum(picked.ref, N * C * E - 1), 0);
     const young = np.take(recent.reshape([C * E, RECORD]), np.maximum(picked.sub(kept), 0), 0);

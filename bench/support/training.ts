@@ -44,7 +44,7 @@ export interface Learning {
 /** Rollouts of one look at a policy, as softq's acceptance runs have. */
 const ROLLOUTS = 256;
 
-/** The default preset. @throws UsageError never: nothing is changed but the seed. */
+/** The default preset. */
 export function trainingConfig(seed: number): Config {
   return resolveConfig({ environment: 'multigoal', seed });
 }

@@ -5,9 +5,7 @@ import { useGpu } from '../support/gpu.ts';
 
 const gpuOf = useGpu();
 
-/**
- * Few and small, and a replay buffer that holds the last 40 steps: its ring is written round many times.
- */
+/** Few and small, and a replay buffer that holds the last 40 steps: its ring is written round many times. */
 const SMALL = { environments: 128, batchSize: 32, replayCapacity: 128 * 40, warmupTransitions: 1024 };
 /** Seeds 0 and 1 need 500. */
 const UPDATES = 600;
