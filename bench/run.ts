@@ -1,7 +1,7 @@
 /**
  * Ours beside its peers, in turns, as one table of ratios.
  * `npm run bench -- [--adapter auto|system|swiftshader] [--runtime node|chromium]
- * [--only NAME...] [--json FILE]`
+ * [--only NAME...] [--json FILE] [--gate]`
  */
 import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -12,6 +12,7 @@ import { writeResults } from '../src/node/results-file.ts';
 import { percent, table } from '../src/node/table.ts';
 import { BENCHMARKS, select } from './support/benchmarks.ts';
 import { chromiumRuntime } from './support/chromium-runtime.ts';
+import { belowGate } from './support/gate.ts';
 import { Disagreement } from './support/host.ts';
 import type { Row } from './support/measure.ts';
 import { nodeRuntime } from './support/node-runtime.ts';
@@ -21,6 +22,7 @@ interface Flags {
   readonly runtime: 'node' | 'chromium';
   readonly only?: string[];
   readonly json?: string;
+  readonly gate?: boolean;
 }
 
 /** Exit codes, as the `softq` command has them: 1 something is not right, 2 what was asked for cannot be done. */
@@ -33,8 +35,9 @@ async function main(argv: readonly string[]): Promise<void> {
     .addOption(new Option('--runtime <name>', 'where to run').choices(['node', 'chromium']).default('node'))
     .option('--only <names...>', `some of them, or groups: ${BENCHMARKS.map(({ name }) => name).join(', ')}`)
     .option('--json <file>', 'also write the rows as JSON')
+    .option('--gate', 'fail where a ratio is below the least that is known for the adapter')
     .exitOverride();
-  const { adapter, runtime: where, only, json } = command.parse(argv).opts<Flags>();
+  const { adapter, runtime: where, only, json, gate } = command.parse(argv).opts<Flags>();
   if (where === 'chromium' && adapter !== undefined && adapter !== 'swiftshader') {
     throw new UsageError(`Chromium is started on SwiftShader: leave out --adapter ${adapter}.`);
   }
@@ -53,6 +56,9 @@ async function main(argv: readonly string[]): Promise<void> {
     await runtime.close();
   }
   console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'times as fast', 'spread']));
+  const wrong = gate === true ? belowGate(runtime.adapter, rows) : [];
+  for (const sentence of wrong) console.error(sentence);
+  if (wrong.length > 0) process.exitCode = EXIT.notRight;
 }
 
 /** By which a file of results can be repeated. */

@@ -127,13 +127,14 @@ const STREAMS = constantsOf(shaderSource('common/random.wgsl'));
 
 /** softq's own learner on the update, and the same update as numbers. */
 export class SoftqUpdater implements Updater {
+  /** One update of both networks, and the clock's step to the next. */
+  readonly program: Program;
   readonly #trainer: Trainer;
-  readonly #update: Program;
 
   private constructor(trainer: Trainer) {
     this.#trainer = trainer;
     const tick = trainer.clock.tick({ updates: 1, policyUpdates: 1 });
-    this.#update = program('bench.update', [trainer.algorithm.update.both, tick]);
+    this.program = program('bench.update', [trainer.algorithm.update.both, tick]);
   }
 
   /** A learner with a replay buffer full of random transitions, before its first update. */
@@ -165,7 +166,7 @@ export class SoftqUpdater implements Updater {
   async run(updates: number): Promise<void> {
     const { gpu } = this.#trainer;
     await gpu.ready();
-    gpu.submit(Array.from({ length: updates }, () => this.#update));
+    gpu.submit(Array.from({ length: updates }, () => this.program));
     await gpu.idle();
   }
 
