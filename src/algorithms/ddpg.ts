@@ -107,7 +107,7 @@ export class Ddpg implements Algorithm {
       particles: 1,
       use: 'particles',
     }); //                                                                      u = f(s), (B, A)
-    const q = softQ.actionGradient(states); //                                  dQ/da at a = tanh u
+    const q = softQ.actionGradient(states, { value: false }); //                dQ/da at a = tanh u
     const { actions, dispatch } = squash(this.#gpu, 'particles', policy.spec, {
       ...draw,
       observation: batch.observation,

@@ -60,6 +60,7 @@ export class SoftQLearning implements Algorithm {
     this.temperature = temperature.tensor;
     this.behaviour = new BehaviourPolicy(gpu, this.samplingNetwork, context, options);
     this.fusingObstacle = obstacleToFusing(gpu, options, this);
+    const layered = gpu.kernelFamily === 'lanes' ? 'at least in part layer by layer' : 'layer by layer';
     const fused = gpu.kernelFamily === 'fused' && this.fusingObstacle === null;
     const { critic, actor, together, begin } = fused ? this.#fused() : this.#layered();
     const tuning = options.targetEntropy === null ? undefined : this.#tuning(temperature, actor.preTanh);
@@ -71,7 +72,7 @@ export class SoftQLearning implements Algorithm {
       begin: [...temperature.schedule, ...begin],
       end: tuning?.steps ?? [],
       temperature: this.temperature,
-      ...(this.fusingObstacle !== null && { note: `layer by layer, because ${this.fusingObstacle}` }),
+      ...(this.fusingObstacle !== null && { note: `${layered}, because ${this.fusingObstacle}` }),
     };
     const { update, state } = assemble(gpu, context, options, learner);
     this.update = update;
@@ -153,7 +154,7 @@ export class SoftQLearning implements Algorithm {
       particles: fixedParticles + updatedParticles,
       use: 'particles',
     }); //                                                                      u = f(xi; s), ((M + K) B, A)
-    const q = softQ.actionGradient(fixedParticles * states); //                 dQ/da, (M B, S + A)
+    const q = softQ.actionGradient(fixedParticles * states, { value: false }); // dQ/da, (M B, S + A)
     const { actions, dispatch } = squash(this.#gpu, 'particles', samplingNetwork.spec, {
       ...draw,
       observation: batch.observation,

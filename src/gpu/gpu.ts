@@ -38,7 +38,7 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
   return isFallbackAdapter || SOFTWARE.test([vendor, architecture, device, description].join(' '));
 }
 
-/** Software adapters have 4 to 16 lanes, most hardware has 32 or more; layered dense kernels have workgroups of 16. */
+/** Software adapters have 4 to 16 lanes, most hardware has 32 or more. */
 const MOST_SHARING_LANES = 16;
 
 /**
@@ -116,7 +116,10 @@ export class Gpu {
     return this.subgroupLanes === 8 ? 'lanes' : 'layered';
   }
 
-  /** Lanes of every subgroup, where their number is fixed and kernels may know of them; 1 elsewhere. */
+  /**
+   * Lanes of every subgroup, where their number is fixed and kernels may know of them; 1 elsewhere. Kernels take a workgroup
+   * of so many invocations to be one full subgroup, which `softq doctor` checks on an adapter.
+   */
   get fixedLanes(): number {
     const { subgroupMinSize, subgroupMaxSize } = this.adapter.info;
     const fixed = this.device.features.has('subgroups') && subgroupMinSize === subgroupMaxSize;

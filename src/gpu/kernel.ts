@@ -1,7 +1,10 @@
 import { UsageError } from './errors.ts';
 import type { Dispatch } from './program.ts';
 import { packStruct, type Shader } from './shader.ts';
-import type { Tensor } from './tensor.ts';
+import { UNIFORM_ALIGNMENT, type Tensor } from './tensor.ts';
+
+/** Numbers that a uniform binding may have by the portable limits. */
+const MOST_UNIFORM = 65_536 / 4;
 
 /** What a dispatch needs besides its tensors. */
 export interface BindOptions {
@@ -81,9 +84,9 @@ export class Kernel {
   /**
    * Binds tensors to the shader's bindings by name. All must be given but `params` and those of `uniforms`. Storage bindings
    * get whole buffers: a view's first element reaches the shader as the Params field `<binding>_offset`. Uniform ones get the
-   * view itself, which begins at a multiple of 64 numbers.
-   * @throws Error naming missing and unknown bindings, or a view that the shader takes no offset for; UsageError when a
-   * dimension needs more than 65,535 workgroups.
+   * view itself, which begins at a multiple of `UNIFORM_ALIGNMENT`.
+   * @throws Error naming missing and unknown bindings, a view that the shader takes no offset for, or a uniform one that
+   * WebGPU refuses; UsageError when a dimension needs more than 65,535 workgroups.
    */
   bind(tensors: Readonly<Record<string, Tensor>>, options: BindOptions): Dispatch {
     const { shader } = this;
@@ -127,6 +130,12 @@ export class Kernel {
       const values = valuesOf[name];
       if (values) return { binding: index, resource: { buffer: this.#uniformBuffer(name, values, label) } };
       const { buffer, offset, size } = tensors[name]!;
+      if (kind === 'uniform' && (offset % UNIFORM_ALIGNMENT !== 0 || size > MOST_UNIFORM)) {
+        throw new Error(
+          `${shader.name}: '${name}' (${tensors[name]!.label}) begins at ${offset} and has ${size} numbers; a uniform binding ` +
+            `begins at a multiple of ${UNIFORM_ALIGNMENT} and has at most ${MOST_UNIFORM}.`,
+        );
+      }
       const resource = kind === 'uniform' ? { buffer, offset: 4 * offset, size: 4 * size } : { buffer };
       return { binding: index, resource };
     });

@@ -36,6 +36,9 @@ export function view(tensor: Tensor, label: string, offset: number, shape: reado
   return { ...tensor, label, shape, offset: tensor.offset + offset, size };
 }
 
+/** Numbers of which a uniform binding begins at a multiple, by the portable limits. */
+export const UNIFORM_ALIGNMENT = 64;
+
 /** `length` rounded up to a multiple of four: feature axes are padded with zeros so that kernels read vec4f. */
 export function padded(length: number): number {
   return Math.ceil(length / 4) * 4;

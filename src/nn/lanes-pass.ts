@@ -1,9 +1,10 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
+import { constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, view, type Tensor } from '../gpu/tensor.ts';
 import { MlpPass, type BackwardOptions, type RowRange } from './mlp-pass.ts';
 import type { MlpSpec } from './mlp-spec.ts';
-import type { LayerLayout } from './parameters.ts';
+import type { LayerLayout, Parameters } from './parameters.ts';
 
 const FORWARD = 'nn/lanes/forward.wgsl';
 const BACKWARD = 'nn/lanes/backward.wgsl';
@@ -13,37 +14,47 @@ const PARAMETER_GRADIENT = 'nn/lanes/parameter_gradient.wgsl';
 /** Rows of numbers that the kernels bind of the first layer: the weights of eight inputs and the biases. */
 const FIRST_PART_ROWS = 9;
 
-/** Lanes of a subgroup that the kernels are written for. */
-const LANES = 8;
+/** Lanes of a subgroup that the kernels are written for, and rows of each. */
+const { LANES, ROWS } = constantsOf(shaderSource('nn/lanes/network.wgsl')) as Record<
+  'LANES' | 'ROWS',
+  number
+>;
 
-/** Rows of a lane, as in shaders/nn/lanes/network.wgsl. */
-const ROWS = 4;
-
-/** Widest hidden layer: what a lane keeps of wider ones no longer stays in a processor's first cache. */
+/**
+ * Widest hidden layer: what a lane keeps of wider ones no longer stays in a processor's first cache, and the weights between
+ * two of this width are just what a uniform binding may hold by the portable limits.
+ */
 const WIDEST = 128;
 
 /** One lane less than there are: the last one's part of a unit's gradient is the bias. */
 const MOST_INPUTS = LANES - 1;
 const MOST_OUTPUTS = 4;
 
-/** Numbers that a uniform binding may hold by the portable limits. */
-const MOST_BOUND = 65_536 / 4;
-
 /**
  * Why networks of this shape do not go through `LanesPass` on this device, in words for people; null where they do: those
  * of two hidden layers of ReLUs that divide among eight lanes.
  */
 export function obstacleToLanes(gpu: Gpu, spec: MlpSpec): string | null {
-  if (gpu.subgroupLanes !== LANES) return `subgroups of this adapter have not ${LANES} lanes`;
+  if (gpu.subgroupLanes !== LANES) return `subgroups of this adapter do not have ${LANES} lanes`;
   const { inputSize, hidden, outputSize, activation } = spec;
-  const [first = 0, second = 0] = hidden;
   const widths = hidden.length === 2 && hidden.every((width) => width <= WIDEST && width % LANES === 0);
-  const ends = inputSize <= MOST_INPUTS && outputSize <= MOST_OUTPUTS && first * second <= MOST_BOUND;
+  const ends = inputSize <= MOST_INPUTS && outputSize <= MOST_OUTPUTS;
   if (widths && ends && activation === 'relu') return null;
   return (
     `a network of ${[inputSize, ...hidden, outputSize].join('-')} units with ${activation} is not one of two hidden layers ` +
     `of ReLUs of multiples of ${LANES} up to ${WIDEST}, at most ${MOST_INPUTS} inputs and ${MOST_OUTPUTS} outputs`
   );
+}
+
+/** Whether a parameter gradient of `rows` rows, with its partial sums, fits a buffer of this device. */
+export function lanesHaveRoom(gpu: Gpu, { members, size }: Parameters, rows: number): boolean {
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+  return 4 * members * partialSums(rows) * size <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
+}
+
+/** A workgroup's rows make one partial sum. */
+function partialSums(rows: number): number {
+  return Math.ceil(rows / (ROWS * LANES));
 }
 
 /**
@@ -78,11 +89,11 @@ export class LanesPass extends MlpPass {
       const text = { label: `${this.label}.backwardInput`, flops };
       steps.push(...this.#steps(kernel, range, { dOutput, result: inputGrad }, text));
     }
-    return program(`${this.label}.backward`, [...this.repeat, ...steps]);
+    return program(`${this.label}.backward`, steps);
   }
 
   protected splitsOf(rows: number): number {
-    return Math.ceil(rows / (ROWS * LANES));
+    return partialSums(rows);
   }
 
   /** Outputs that a kernel computes: two also where there is one, so that critic and policy share a pipeline. */

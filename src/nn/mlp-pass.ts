@@ -44,7 +44,7 @@ export abstract class MlpPass {
   readonly input: Tensor;
   /** (R, rows, padded output size) */
   readonly output: Tensor;
-  /** Whether `backward` is about activations that `forward` stores, so that `forward` must have run on these inputs. */
+  /** Whether `backward` reads activations that `forward` stored; otherwise `forward` need not have run. */
   abstract readonly keepsActivations: boolean;
   protected readonly gpu: Gpu;
   protected readonly label: string;

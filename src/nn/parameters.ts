@@ -1,10 +1,10 @@
 import type { Gpu } from '../gpu/gpu.ts';
-import { padded, type Tensor } from '../gpu/tensor.ts';
+import { padded, UNIFORM_ALIGNMENT, type Tensor } from '../gpu/tensor.ts';
 import { xavierUniform } from './initialisation.ts';
 
-/** A layer begins where a uniform binding may: at a multiple of 256 bytes. */
+/** A layer begins where a uniform binding may. */
 function aligned(floats: number): number {
-  return Math.ceil(floats / 64) * 64;
+  return Math.ceil(floats / UNIFORM_ALIGNMENT) * UNIFORM_ALIGNMENT;
 }
 
 /** Where one layer's weights and biases lie in a member's flat parameters, in floats; feature axes are padded to 4. */

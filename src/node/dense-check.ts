@@ -4,82 +4,93 @@ import { padded, type Tensor } from '../gpu/tensor.ts';
 import { FusedPass } from '../nn/fused-pass.ts';
 import { LanesPass, obstacleToLanes } from '../nn/lanes-pass.ts';
 import { LayeredPass } from '../nn/layered-pass.ts';
-import type { ParameterGradient } from '../nn/mlp-pass.ts';
+import type { MlpPass, ParameterGradient } from '../nn/mlp-pass.ts';
 import { Mlp } from '../nn/mlp.ts';
 import { compareKernel, LINEAR, numbers, type KernelCheck } from './kernel-check.ts';
 import { chunks, columns } from './vector-file.ts';
 import { padRows } from './vector-update.ts';
 
+const [INPUTS, OUTPUTS, ROWS] = [5, 3, 150];
+
 /** y = W3 relu(W2 relu(W1 x)) and both of its gradients, by every family of kernels that this device may use. */
 export async function checkDense(gpu: Gpu): Promise<KernelCheck[]> {
-  const [inputSize, outputSize, rows] = [5, 3, 150];
-  const spec = { inputSize, hidden: [16, 8], outputSize, activation: 'relu' as const };
+  // No tile divides 12 and 9; lanes divide 16 and 8.
+  const odd = problemOf(gpu, [12, 9]);
+  const even = problemOf(gpu, [16, 8]);
+  return [
+    ...(await checkPass(gpu, 'dense', odd, new LayeredPass(gpu, 'doctor.dense', odd.mlp, ROWS))),
+    ...(obstacleToLanes(gpu, even.mlp.spec) === null
+      ? await checkPass(gpu, 'lanes', even, new LanesPass(gpu, 'doctor.lanes', even.mlp, ROWS))
+      : []),
+    ...(await checkFused(gpu, odd)),
+  ];
+}
+
+type Problem = ReturnType<typeof problemOf>;
+
+/** A network, rows and output gradients for it, and what comes of them. */
+function problemOf(gpu: Gpu, hidden: readonly number[]) {
+  const spec = { inputSize: INPUTS, hidden, outputSize: OUTPUTS, activation: 'relu' as const };
   const mlp = new Mlp(gpu, 'doctor', spec, 1);
   const { parameters } = mlp;
   const arrays = parameters
     .unpack(new Float32Array(parameters.size))
     .map(({ name, data }, i) => [name, numbers(i, data.length)] as const);
   gpu.write(parameters.tensor, parameters.pack(new Map(arrays)));
-  const x = chunks([...numbers(100, rows * inputSize)], inputSize);
-  const dy = chunks([...numbers(101, rows * outputSize)], outputSize);
+  const x = chunks([...numbers(100, ROWS * INPUTS)], INPUTS);
+  const dy = chunks([...numbers(101, ROWS * OUTPUTS)], OUTPUTS);
   const layers = parameters.layers.map((layer, i) => ({
     ...layer,
     weight: arrays[2 * i]![1],
     offset: arrays[2 * i + 1]![1],
   }));
-  const reference = denseReference(layers, x, dy);
-  const summed = async ({ tensor }: ParameterGradient) => {
-    const sum = new Float32Array(parameters.size);
-    (await gpu.read(tensor)).forEach((value, i) => (sum[i % parameters.size]! += value));
-    return parameters.unpack(sum).flatMap(({ data }) => [...data]);
-  };
-  const checksOf = async (
-    name: string,
-    y: ArrayLike<number>,
-    dx: ArrayLike<number>,
-    of: ParameterGradient,
-  ) => [
-    compareKernel(`${name} forward`, y, reference.y.flat(), LINEAR),
-    compareKernel(`${name} backward to input`, dx, reference.dx.flat(), LINEAR),
-    compareKernel(`${name} backward to parameters`, await summed(of), reference.dParameters, LINEAR),
-  ];
+  return { mlp, x, dy, reference: denseReference(layers, x, dy) };
+}
 
-  const checkPass = async (name: string, Pass: typeof LayeredPass | typeof LanesPass) => {
-    const pass = new Pass(gpu, `doctor.${name}`, mlp, rows);
-    const outputGrad = pass.gradTensor('outputGrad', outputSize);
-    const inputGrad = pass.gradTensor('inputGrad', inputSize);
-    const parameterGrad = pass.parameterGradient();
-    gpu.write(pass.input, padRows(inputSize, x));
-    gpu.write(outputGrad, padRows(outputSize, dy));
-    await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
-    const read = async (tensor: Tensor, width: number) =>
-      columns(await gpu.read(tensor), padded(width), width).flat();
-    return checksOf(
-      name,
-      await read(pass.output, outputSize),
-      await read(inputGrad, inputSize),
-      parameterGrad,
-    );
-  };
+async function checkPass(gpu: Gpu, name: string, problem: Problem, pass: MlpPass): Promise<KernelCheck[]> {
+  const outputGrad = pass.gradTensor('outputGrad', OUTPUTS);
+  const inputGrad = pass.gradTensor('inputGrad', INPUTS);
+  const parameterGrad = pass.parameterGradient();
+  gpu.write(pass.input, padRows(INPUTS, problem.x));
+  gpu.write(outputGrad, padRows(OUTPUTS, problem.dy));
+  await gpu.run(pass.forward(), pass.backward({ outputGrad, inputGrad, parameterGrad }));
+  const read = async (tensor: Tensor, width: number) =>
+    columns(await gpu.read(tensor), padded(width), width).flat();
+  const found = { y: await read(pass.output, OUTPUTS), dx: await read(inputGrad, INPUTS), parameterGrad };
+  return compareAll(gpu, name, problem, found);
+}
 
-  const checkFused = async () => {
-    const tensors = {
-      x: gpu.tensorOf('doctor.x', Float32Array.from(x.flat())),
-      dy: gpu.tensorOf('doctor.dy', Float32Array.from(dy.flat())),
-      y: gpu.tensor('doctor.y', [rows, outputSize]),
-      dx: gpu.tensor('doctor.dx', [rows, inputSize]),
-    };
-    const fused = new FusedPass(gpu, 'doctor.fused', mlp, rows, 'gradients');
-    const params = { inputs: inputSize, outputs: outputSize };
-    const role = { module: { file: 'nn/fused/rows.wgsl' }, tensors, params };
-    const gradient = fused.parameterGradient();
-    await gpu.run(program('doctor.fused', [fused.gradient(role, { inputGradient: true }), gradient.step]));
-    return checksOf('fused', await gpu.read(tensors.y), await gpu.read(tensors.dx), gradient);
+async function checkFused(gpu: Gpu, problem: Problem): Promise<KernelCheck[]> {
+  const tensors = {
+    x: gpu.tensorOf('doctor.x', Float32Array.from(problem.x.flat())),
+    dy: gpu.tensorOf('doctor.dy', Float32Array.from(problem.dy.flat())),
+    y: gpu.tensor('doctor.y', [ROWS, OUTPUTS]),
+    dx: gpu.tensor('doctor.dx', [ROWS, INPUTS]),
   };
+  const fused = new FusedPass(gpu, 'doctor.fused', problem.mlp, ROWS, 'gradients');
+  const params = { inputs: INPUTS, outputs: OUTPUTS };
+  const role = { module: { file: 'nn/fused/rows.wgsl' }, tensors, params };
+  const parameterGrad = fused.parameterGradient();
+  const steps = [fused.gradient(role, { inputGradient: true }), parameterGrad.step];
+  await gpu.run(program('doctor.fused', steps));
+  const found = { y: await gpu.read(tensors.y), dx: await gpu.read(tensors.dx), parameterGrad };
+  return compareAll(gpu, 'fused', problem, found);
+}
+
+async function compareAll(
+  gpu: Gpu,
+  name: string,
+  { mlp: { parameters }, reference }: Problem,
+  found: { y: ArrayLike<number>; dx: ArrayLike<number>; parameterGrad: ParameterGradient },
+): Promise<KernelCheck[]> {
+  const sum = new Float32Array(parameters.size);
+  const partial = await gpu.read(found.parameterGrad.tensor);
+  partial.forEach((value, i) => (sum[i % parameters.size]! += value));
+  const gradient = parameters.unpack(sum).flatMap(({ data }) => [...data]);
   return [
-    ...(await checkPass('dense', LayeredPass)),
-    ...(obstacleToLanes(gpu, spec) === null ? await checkPass('lanes', LanesPass) : []),
-    ...(await checkFused()),
+    compareKernel(`${name} forward`, found.y, reference.y.flat(), LINEAR),
+    compareKernel(`${name} backward to input`, found.dx, reference.dx.flat(), LINEAR),
+    compareKernel(`${name} backward to parameters`, gradient, reference.dParameters, LINEAR),
   ];
 }
 

@@ -241,7 +241,7 @@ async function drawParticles(update: Update, xi: number[][][], fixed: number): P
   });
   const rows = Array.from({ length: particles }, (_, p) => s.map((state, b) => [...state, ...xi[b]![p]!]));
   gpu.write(draw.pass.input, padRows(observationSize + latentSize, rows.flat()));
-  const gradient = softQ.actionGradient(fixed * states);
+  const gradient = softQ.actionGradient(fixed * states, { value: false });
   const { actions, dispatch } = squash(gpu, 'vectors', samplingNetwork.spec, {
     ...draw,
     observation,

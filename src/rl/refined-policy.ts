@@ -80,7 +80,7 @@ export class LangevinPolicy implements Policy {
     if (steps === 0) return draw;
     const { preTanh } = draw;
     const rows = states * particles;
-    const q = softQ.actionGradient(rows);
+    const q = softQ.actionGradient(rows, { value: false });
     const { actions, dispatch } = squash(this.#gpu, label, this.spec, {
       preTanh,
       observation,

@@ -194,15 +194,18 @@ export class SoftQFunction {
     ]);
   }
 
-  /** dQ/da at `rows` state-action rows, with the online parameters; parameters get no gradient. */
-  actionGradient(rows: number): ActionGradient {
+  /**
+   * dQ/da at `rows` state-action rows, with the online parameters; parameters get no gradient. Where `value` is false Q
+   * itself is not asked for: the kernels of some devices need not compute it, and leave `value` as it was.
+   */
+  actionGradient(rows: number, { value: wanted = true } = {}): ActionGradient {
     const { members, observationSize, actionSize } = this.spec;
     const width = observationSize + actionSize;
     const { pass, slopes, ...q } = this.#valuesOf(this.mlp, 'q-actions', rows);
     const gradients = pass.gradTensor('inputGrad', width);
     const back = pass.backward({ outputGrad: slopes ?? this.#ones(members * rows), inputGrad: gradients });
     if (this.#critics === 1) {
-      const forward = pass.keepsActivations ? [q.program] : [];
+      const forward = wanted || pass.keepsActivations ? [q.program] : [];
       return { ...q, gradient: gradients, program: program('actionGradient', [...forward, back]) };
     }
     const gradient = this.#gpu.tensor('q-actions.gradient', [members, rows, padded(width)]);

@@ -1,7 +1,10 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Dispatch } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { bandwidthDivisor, MOST_PAIRS_OF_A_LANE, type BandwidthRule } from './svgd.ts';
+import { bandwidthDivisor, type BandwidthRule } from './svgd.ts';
+
+/** Pairs of a state that one invocation holds: more would not fit its registers by far, and take long to compile. */
+const MOST_PAIRS_OF_A_LANE = 256;
 
 /** Of which particles the median is taken, and where it goes. */
 export interface BandwidthInputs {

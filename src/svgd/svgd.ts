@@ -64,9 +64,7 @@ export interface SvgdInputs {
 
 const DIRECTIONS = constantsOf(shaderSource('svgd/stein_terms.wgsl'));
 
-/** Pairs of a state that one invocation holds: more would not fit its registers by far, and take long to compile. */
-export const MOST_PAIRS_OF_A_LANE = 256;
-/** Where a state's whole direction is computed from them, which takes three times as long to compile. */
+/** Pairs of a state that one invocation holds to compute their direction: more take long to compile. */
 const MOST_PAIRS_OF_A_DIRECTION = 128;
 const LANES_OF_MANY = constantsOf(shaderSource('svgd/median_of_many.wgsl'))['LANES']!;
 

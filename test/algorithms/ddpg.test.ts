@@ -47,6 +47,8 @@ describe('Ddpg', () => {
     { updateOrder: 'simultaneous', targetTau: 0.1, targetInterval: 1 },
     { updateOrder: 'sequential', targetTau: 1, targetInterval: 2 },
     { updateOrder: 'sequential', targetTau: 0.1, targetInterval: 1, critics: 2, ensemble: 'min' },
+    // Widths of eights: kernels that go through whole networks where there are such.
+    { updateOrder: 'simultaneous', targetTau: 0.1, targetInterval: 1, hidden: [16, 8] },
   ] as const)('two updates agree with float64: %o', async (choice) => {
     const options = { ...LEARNER, ...choice };
     const one = ddpg(options);

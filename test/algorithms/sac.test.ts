@@ -77,6 +77,9 @@ describe('Sac', () => {
     { components: 1, updateOrder: 'simultaneous' },
     { components: 2, updateOrder: 'sequential' },
     { components: 1, updateOrder: 'sequential', critics: 2, ensemble: 'min' },
+    // Widths of eights: kernels that go through whole networks where there are such.
+    { components: 2, updateOrder: 'simultaneous', hidden: [16, 8] },
+    { components: 1, updateOrder: 'simultaneous', hidden: [16, 8], critics: 2, ensemble: 'mean' },
   ] as const)('two updates agree with float64: %o', async (choice) => {
     const options = { ...SAC, ...choice };
     await expectUpdates(sac(options), { options, ...references(choice.components) });

@@ -151,11 +151,11 @@ describe('SoftQLearning', () => {
     const gpu = lanesGpuOf();
     const fitting = softQLearning([1], { hidden: [16, 8] }, gpu).learner;
     const eight = gpu.subgroupLanes === 8;
-    expect(fitting.fusingObstacle).toEqual(eight ? null : 'subgroups of this adapter have not 8 lanes');
-    // Layered: each of five passes forward is two dispatches more, dQ/da alone five more, and the others four.
+    expect(fitting.fusingObstacle).toEqual(eight ? null : 'subgroups of this adapter do not have 8 lanes');
+    // Layered: three passes forward are two dispatches more each, dQ/da five, and the ways back to parameters four each.
     expect(fitting.update.both.dispatches.length).toBe(eight ? 15 : 34);
     const other = softQLearning([1], { hidden: [16, 12] }, gpu).learner;
-    expect(other.update.both.note).toContain(eight ? '4-16-12-1 units with relu' : 'have not 8 lanes');
+    expect(other.update.both.note).toContain(eight ? '4-16-12-1 units with relu' : 'do not have 8 lanes');
     expect(other.update.both.dispatches.length).toBe(34);
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { requestTestAdapter } from '#test-gpu';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { mlpSizes, type MlpSpec } from '../../src/nn/mlp-spec.ts';
+import { obstacleToLanes } from '../../src/nn/lanes-pass.ts';
 import { Mlp } from '../../src/nn/mlp.ts';
 import { random, uniform } from '../../src/gpu/random.ts';
 import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
@@ -33,6 +34,7 @@ const CASES: { spec: MlpSpec; rows: number; members: number }[] = [
   { spec: { inputSize: 1, hidden: [1], outputSize: 1, activation: 'relu' }, rows: 1, members: 1 },
   { spec: { inputSize: 4, hidden: [64, 64], outputSize: 1, activation: 'relu' }, rows: 64, members: 1 },
   { spec: { inputSize: 7, hidden: [24, 40], outputSize: 3, activation: 'relu' }, rows: 131, members: 2 },
+  { spec: { inputSize: 3, hidden: [32, 128], outputSize: 4, activation: 'relu' }, rows: 33, members: 1 },
   { spec: { inputSize: 4, hidden: [72, 8], outputSize: 2, activation: 'relu' }, rows: 40, members: 1 },
   { spec: { inputSize: 6, hidden: [64, 64], outputSize: 2, activation: 'relu' }, rows: 257, members: 2 },
   { spec: { inputSize: 7, hidden: [13, 29, 5], outputSize: 3, activation: 'tanh' }, rows: 31, members: 3 },
@@ -149,6 +151,63 @@ describe('Mlp', () => {
       expectClose(oracleParameters(mlp, await gpu.read(parameterGrad.tensor), 0), reference, LINEAR_ALGEBRA);
     },
   );
+
+  test.each(['layered', 'lanes'] as const)('NaN in a row stays in it, of %s kernels', async (family) => {
+    const gpu = family === 'lanes' ? lanesGpuOf() : gpuOf();
+    const mlp = new Mlp(gpu, 'net', { inputSize: 3, hidden: [16, 8], outputSize: 2, activation: 'relu' }, 1);
+    mlp.parameters.initialise([3], 0);
+    const pass = mlp.pass('pass', 40);
+    const x = matrix(1, 40, 3);
+    x[33]![1] = NaN;
+    gpu.write(pass.input, padRows(x));
+    await gpu.run(pass.forward());
+    const y = unpadRows(await gpu.read(pass.output), 2);
+    expect(y.flatMap((row, r) => (row.every(Number.isNaN) ? [r] : []))).toEqual([33]);
+    expect(y.flatMap((row, r) => (row.some(Number.isNaN) ? [r] : []))).toEqual([33]);
+  });
+
+  test('parameter gradients leave padding at zero', async () => {
+    const gpu = lanesGpuOf();
+    const mlp = new Mlp(gpu, 'net', { inputSize: 6, hidden: [16, 8], outputSize: 2, activation: 'relu' }, 1);
+    mlp.parameters.initialise([3], 0);
+    const pass = mlp.pass('pass', 40);
+    const outputGrad = pass.gradTensor('outputGrad', 2);
+    const parameterGrad = pass.parameterGradient();
+    gpu.write(pass.input, padRows(matrix(1, 40, 6)));
+    gpu.write(outputGrad, padRows(matrix(2, 40, 2)));
+    await gpu.run(pass.forward(), pass.backward({ outputGrad, parameterGrad }));
+    const ones = new Map(
+      mlp.parameters
+        .unpack(new Float32Array(mlp.parameters.size))
+        .map(({ name, data }) => [name, data.fill(1)]),
+    );
+    const logical = mlp.parameters.pack(ones);
+    const partial = await gpu.read(parameterGrad.tensor);
+    expect(partial.filter((value, i) => value !== 0 && logical[i % logical.length] === 0)).toEqual(
+      new Float32Array(0),
+    );
+  });
+
+  test('lanes take networks up to their bounds', () => {
+    const gpu = lanesGpuOf();
+    const spec: MlpSpec = { inputSize: 7, hidden: [128, 8], outputSize: 4, activation: 'relu' };
+    const others: Partial<MlpSpec>[] = [
+      { inputSize: 8 },
+      { hidden: [136, 8] },
+      { hidden: [8, 12] },
+      { hidden: [8] },
+      { hidden: [8, 8, 8] },
+      { outputSize: 5 },
+      { activation: 'tanh' },
+    ];
+    const eight = gpu.subgroupLanes === 8;
+    expect(obstacleToLanes(gpu, spec)).toEqual(eight ? null : expect.stringContaining('8 lanes'));
+    for (const other of others) expect(obstacleToLanes(gpu, { ...spec, ...other })).not.toBeNull();
+    // Layered passes keep what a way back needs, and lanes do not.
+    const mlp = (change: Partial<MlpSpec>) => new Mlp(gpu, 'net', { ...spec, ...change }, 1).pass('p', 4);
+    expect(mlp({}).keepsActivations).toBe(!eight);
+    expect(mlp({ outputSize: 5 }).keepsActivations).toBe(true);
+  });
 
   test('rows outside the pass are refused', () => {
     const pass = new Mlp(

@@ -57,7 +57,7 @@ describe('jacobianDensity', () => {
     'is that of finite differences, $activation, A $actionSize',
     async ({ states, particles, ...sizes }) => {
       const { actionSize, observationSize, members } = sizes;
-      const spec = { ...sizes, latentSize: actionSize, hidden: [24, 20] };
+      const spec = { ...sizes, latentSize: actionSize, hidden: [24, 24] };
       const { gpu, network, draw, density, ...out } = densityOf(spec, states, particles);
       randomiseParameters(gpu, network.mlp, 5, 0.6);
       const width = observationSize + actionSize;

@@ -180,12 +180,12 @@ describe('SoftQFunction', () => {
   const members = 2;
   const sizes = { observationSize: 3, actionSize: 2, hidden: [7, 5], activation: 'relu' as const, members };
 
-  function critic() {
+  function critic(hidden: readonly number[] = sizes.hidden) {
     const gpu = gpuOf();
     const clock = new Clock(gpu);
     clock.write({ updates: 6 });
     const faults = new Faults(gpu, ['something', 'critic loss']);
-    const softQ = new SoftQFunction(gpu, sizes, { tau: 1, interval: 1 }, clock, faults);
+    const softQ = new SoftQFunction(gpu, { ...sizes, hidden }, { tau: 1, interval: 1 }, clock, faults);
     randomiseParameters(gpu, softQ.mlp, 1);
     randomiseParameters(gpu, softQ.target.mlp, 2);
     return { gpu, clock, faults, softQ };
@@ -291,8 +291,12 @@ describe('SoftQFunction', () => {
     expect(faults.first(words)).toEqual({ name: 'critic loss', update: 6 });
   });
 
-  test.each([1, 37])('dQ/da at %i actions agrees with float64', async (rows) => {
-    const { gpu, softQ } = critic();
+  test.each([
+    [1, [7, 5]],
+    [37, [7, 5]],
+    [37, [16, 8]],
+  ])('Q and dQ/da at %i actions agree with float64: hidden %o', async (rows, hidden) => {
+    const { gpu, softQ } = critic(hidden);
     const gradient = softQ.actionGradient(rows);
     const x = new Draws(40).normalRows(members * rows, 5).map((row) => row.map(Math.fround));
     writeRows(gpu, gradient.stateAction, x);

@@ -9,10 +9,12 @@ import { GOAL_SPREAD } from '../oracles/multigoal-paper.ts';
 import { GOALS } from '../oracles/multigoal.ts';
 import { Draws } from '../oracles/random.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
+import { levelsOf } from '../../src/profile/levels.ts';
 import { useGpu } from '../support/gpu.ts';
 import { oracleCritic } from '../support/networks.ts';
 
 const gpuOf = useGpu('layered');
+const lanesGpuOf = useGpu('lanes');
 const fusedGpuOf = useGpu('fused');
 
 // Small in every direction but with all phases: 4 warm-up iterations, 10 critic-only updates, then both.
@@ -191,6 +193,21 @@ describe('Trainer', () => {
     const before = gpu.submits;
     await trainer.run();
     expect(gpu.submits - before).toBe(4); // 100 iterations, 25 to a submit
+  });
+
+  test('dispatches and levels of an iteration of lanes', async () => {
+    const gpu = lanesGpuOf();
+    const trainer = await Trainer.create(gpu, resolveConfig({ ...SMALL, updates: 200 }));
+    const counts = Object.entries(trainer.iterations).map(([name, one]) => [
+      name,
+      [one.dispatches.length, levelsOf(one)],
+    ]);
+    // Where there are no eight lanes it goes layer by layer.
+    const expected =
+      gpu.subgroupLanes === 8
+        ? { warmup: [3, 3], critic: [11, 10], both: [20, 13] }
+        : { warmup: [3, 3], critic: [19, 17], both: [41, 23] };
+    expect(Object.fromEntries(counts)).toEqual(expected);
   });
 
   test('dispatches of a fused iteration', async () => {

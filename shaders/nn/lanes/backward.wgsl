@@ -99,10 +99,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
     }
     var word: array<u32, ROWS>;
     // #unroll
+    for (var r = 0u; r < ROWS; r++) {
+      word[r] = active1[r];
+    }
+    // #unroll
     for (var i = 0u; i < WORDS1; i++) {
       // #unroll
       for (var r = 0u; r < ROWS; r++) {
-        word[r] = select(word[r], active1[i * ROWS + r], k / 32u >= i);
+        word[r] = select(word[r], active1[i * ROWS + r], k / 32u == i);
       }
     }
     // #unroll

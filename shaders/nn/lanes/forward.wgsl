@@ -24,7 +24,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(subgroup_invocation_id
       let w = subgroupBroadcast(tail[o], 0u);
       // #unroll
       for (var r = 0u; r < ROWS; r++) {
-        y[o * ROWS + r] += w * max(0.0, z[r]);
+        y[o * ROWS + r] += w * relu(z[r]);
       }
     }
   }

@@ -2,8 +2,8 @@
 // inputs and results. A lane keeps the first hidden layer of its rows to itself (k of them, FIRST) and goes through the
 // units of the second one by one (n of them), so that every sum over k stays in registers. The weights of a unit are
 // loaded once for all rows of a subgroup: each lane loads every LANES-th, and all get them from it by broadcast. So a weight
-// is loaded for ROWS LANES rows at a time, where a load costs as much as dozens of multiply-adds, a quarter of that from
-// uniform buffers (docs/performance.md). A workgroup is a subgroup of LANES lanes.
+// is loaded for ROWS LANES rows at a time, where a load costs as much as dozens of multiply-adds, less from uniform
+// buffers (docs/performance.md). A workgroup is a subgroup of LANES lanes.
 // input (R, total_rows, 4 input4), up to seven numbers padded with zeros. Of a member's parameters three parts are bound:
 // first: W1 (4 input4, FIRST) and b1; second: W2 (FIRST, SECOND); last: b2, at last_weights W3 (SECOND, 4), then b3.
 
@@ -107,8 +107,13 @@ fn first_layer() {
   }
   // #unroll
   for (var i = 0u; i < FIRST_ROWS; i++) {
-    h[i] = max(0.0, h[i]);
+    h[i] = relu(h[i]);
   }
+}
+
+// Keeps NaN, where WGSL leaves to a device what max does.
+fn relu(v: f32) -> f32 {
+  return select(v, 0.0, v <= 0.0);
 }
 
 // One of four numbers.

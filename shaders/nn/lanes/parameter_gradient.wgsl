@@ -62,7 +62,7 @@ fn second_unit(block: u32, n: u32) {
     // #unroll
     for (var r = 0u; r < ROWS; r++) {
       g_n[r] += w * dy[o * ROWS + r];
-      part[o] += dy[o * ROWS + r] * max(0.0, z[r]);
+      part[o] += dy[o * ROWS + r] * relu(z[r]);
     }
   }
   // #unroll
