@@ -5,6 +5,7 @@
 export {
   Gpu,
   isSoftware,
+  type DenseTile,
   type KernelFamily,
   type KernelOptions,
   type MemoryUse,
@@ -85,6 +86,7 @@ export {
   type OptimumRollouts,
 } from './exact/multigoal-optimum.ts';
 export { bytesOf, flopsOf, timePrograms, type ProgramTiming, type Timings } from './profile/timing.ts';
+export { chooseDenseTile } from './profile/dense-tile.ts';
 export { measureRoofline } from './profile/roofline.ts';
 export { measureCopyBandwidth, type CopyBandwidth } from './profile/bandwidth.ts';
 export { measureOverhead, type Overhead } from './profile/overhead.ts';

@@ -29,6 +29,12 @@ export interface MemoryUse {
  */
 export type KernelFamily = 'layered' | 'lanes' | 'fused';
 
+/** What an invocation of the layered dense kernels computes: so many rows by four times `columns4` columns. */
+export interface DenseTile {
+  readonly rows: number;
+  readonly columns4: number;
+}
+
 /** Names by which drivers that compute on the processor call themselves. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render/i;
 
@@ -51,6 +57,11 @@ export class Gpu {
   /** Submits so far: tests hold the loop to its promise with it. */
   submits = 0;
   readonly kernelFamily: KernelFamily;
+  /**
+   * The tile of dense kernels on this adapter, where one was chosen by measuring it (`chooseDenseTile`); otherwise the first
+   * of `denseTiles`. Programs of networks take the one that is set when they are made.
+   */
+  denseTile: DenseTile | undefined;
   readonly #instance: GPU;
   readonly #kernels = new Map<string, Kernel>();
   #tensors: Tensor[] = [];

@@ -1,4 +1,4 @@
-import type { Gpu } from '../gpu/gpu.ts';
+import type { DenseTile, Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
@@ -23,14 +23,20 @@ const UNSHARED_WORKGROUP = 16;
 /** Narrowest layer, in and out, whose parameter gradient lanes share: their tiles are 32 columns wide. */
 const LEAST_SHARED = 24;
 
+/** The files of the kernels that are compiled for a tile of `denseTiles`. */
+export const TILED_SHADERS = ['nn/dense_forward.wgsl', 'nn/dense_backward_input.wgsl'] as const;
+
 /**
- * The tile of an invocation by the lanes that share the loading of weights with it: rows, and columns in fours. What lanes
- * share costs a broadcast each, a row's own numbers a load for each lane; a larger tile has fewer loads for each product
- * but is longer to compile, with eight lanes much longer. Measured: docs/performance.md.
+ * The tiles that an invocation may have, by the lanes that share the loading of weights with it; the first is taken unless
+ * `gpu.denseTile` says otherwise. What lanes share costs a broadcast each, a row's own numbers a load for each lane; a larger
+ * tile has fewer loads for each product but is longer to compile, with eight lanes much longer. Measured: docs/performance.md.
+ * Every tile adds up a number in the same order, so that results are the same to the bit, unless a driver's compiler joins
+ * products and sums differently from tile to tile (none tried does).
  */
-function tileOf(lanes: number): { readonly rows: number; readonly columns4: number } {
-  if (lanes >= 8) return { rows: 4, columns4: 8 };
-  return lanes > 1 ? { rows: 8, columns4: 8 } : { rows: 4, columns4: 4 };
+export function denseTiles(lanes: number): readonly [DenseTile, ...DenseTile[]] {
+  const tile = (rows: number, columns: number): DenseTile => ({ rows, columns4: columns / 4 });
+  if (lanes >= 8) return [tile(4, 32), tile(4, 16), tile(8, 16)];
+  return lanes > 1 ? [tile(8, 32), tile(8, 16), tile(4, 16)] : [tile(4, 16), tile(4, 8), tile(8, 8)];
 }
 
 /** The same for gradients with respect to parameters: inputs and columns in fours, and rows in a turn of the loop. */
@@ -57,7 +63,7 @@ export class LayeredPass extends MlpPass {
   forward(): Program {
     const { parameters } = this.mlp;
     const steps = parameters.layers.map((layer, i) => {
-      const { kernel, tile } = this.#tiled('nn/dense_forward.wgsl', layer.outputSize);
+      const { kernel, tile } = this.#tiled(TILED_SHADERS[0], layer.outputSize);
       return kernel.bind(
         { input: this.#activations[i]!, parameters: parameters.tensor, output: this.#activations[i + 1]! },
         {
@@ -126,7 +132,7 @@ export class LayeredPass extends MlpPass {
   #inputStep(i: number, dOutput: Tensor, dInput: Tensor, range: RowRange): Dispatch {
     const { parameters } = this.mlp;
     const layer = parameters.layers[i]!;
-    const { kernel, tile } = this.#tiled('nn/dense_backward_input.wgsl', layer.inputSize);
+    const { kernel, tile } = this.#tiled(TILED_SHADERS[1], layer.inputSize);
     return kernel.bind(
       { dOutput, parameters: parameters.tensor, saved: this.#activations[i]!, dInput },
       {
@@ -155,7 +161,7 @@ export class LayeredPass extends MlpPass {
   #tiled(file: string, columns: number) {
     const lanes = this.gpu.subgroupLanes;
     // A narrow tile is a pipeline of its own, and worth it: first and last layers are a few columns wide.
-    const tile = tileOf(lanes);
+    const tile = this.gpu.denseTile ?? denseTiles(lanes)[0];
     const columns4 = columns <= 4 ? 1 : tile.columns4;
     const tunables = {
       ROWS: tile.rows,

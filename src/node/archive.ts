@@ -40,20 +40,27 @@ export function chromiumPackageBin(): string | null {
 }
 
 /**
- * The folder that unpacked archives of `bin` live in: the cache of the `node_modules` that holds the package, so
- * that deleting it deletes both, else the user's cache folder. Never a shared temporary folder, where another user
- * could leave a library for us to load.
+ * The folder that unpacked archives of `bin` live in, and what else is kept between runs: the cache of the `node_modules`
+ * that holds the package, so that deleting it deletes both, else (or where the package is not installed, null) the user's
+ * cache folder. Never a shared temporary folder, where another user could leave a library for us to load.
  */
-function cacheFolder(bin: string): string {
-  const modules = bin.slice(0, bin.lastIndexOf(`node_modules${sep}`) + 'node_modules'.length);
-  const cache = join(modules, '.cache');
+export function cacheFolder(bin: string | null): string {
+  if (bin !== null) {
+    const modules = bin.slice(0, bin.lastIndexOf(`node_modules${sep}`) + 'node_modules'.length);
+    const cache = join(modules, '.cache');
+    if (isWritable(existsSync(cache) ? cache : modules)) return join(cache, 'softq');
+  }
+  // The variable rather than process.env itself: ours is read once and never passed on.
+  const { XDG_CACHE_HOME: xdg } = process.env;
+  return join(xdg === undefined || xdg === '' ? join(homedir(), '.cache') : xdg, 'softq');
+}
+
+function isWritable(path: string): boolean {
   try {
-    accessSync(existsSync(cache) ? cache : modules, constants.W_OK);
-    return join(cache, 'softq');
+    accessSync(path, constants.W_OK);
+    return true;
   } catch {
-    // The variable rather than process.env itself: ours is read once and never passed on.
-    const { XDG_CACHE_HOME: xdg } = process.env;
-    return join(xdg === undefined || xdg === '' ? join(homedir(), '.cache') : xdg, 'softq');
+    return false;
   }
 }
 

@@ -61,6 +61,16 @@ function buildProgram(): Command {
       '--kernels <family>',
       'auto, layered, lanes or fused (or SOFTQ_KERNELS): how networks are computed; auto takes what suits the adapter',
     );
+  const autotuneOptions = [
+    new Option(
+      '--autotune',
+      'measure the tile of the layered dense kernels on this adapter, or take the kept one',
+    ),
+    new Option(
+      '--no-autotune',
+      'take the tile of the table (or SOFTQ_AUTOTUNE=0); default: measured once where the table does not know the adapter',
+    ),
+  ] as const;
   const jsonOption = () => new Option('--json', 'one JSON object on stdout and nothing else there');
 
   const addSettings = (command: Command) => {
@@ -80,7 +90,9 @@ function buildProgram(): Command {
     .addOption(configOption())
     .option('--runs <folder>', 'where run folders go', 'runs')
     .addOption(adapterOption())
-    .addOption(kernelsOption());
+    .addOption(kernelsOption())
+    .addOption(autotuneOptions[0])
+    .addOption(autotuneOptions[1]);
   addSettings(trainCommand).action(trainAction);
 
   program
@@ -165,7 +177,9 @@ function buildProgram(): Command {
     .addOption(presetOption())
     .addOption(configOption())
     .addOption(adapterOption())
-    .addOption(kernelsOption());
+    .addOption(kernelsOption())
+    .addOption(autotuneOptions[0])
+    .addOption(autotuneOptions[1]);
   addSettings(profileCommand).action(profileAction);
   program
     .command('doctor')
@@ -187,6 +201,7 @@ interface TrainFlags extends ConfigFlags {
   readonly runs: string;
   readonly adapter?: string;
   readonly kernels?: string;
+  readonly autotune?: boolean;
 }
 
 async function trainAction(environment: string, flags: TrainFlags): Promise<void> {
@@ -194,6 +209,7 @@ async function trainAction(environment: string, flags: TrainFlags): Promise<void
   const result = await train(config, {
     adapter: parseAdapterChoice(flags.adapter),
     kernels: flags.kernels,
+    autotune: flags.autotune,
     parent: flags.runs,
   });
   console.log(trainTable(result, environmentOf(environment).outcomes ?? []));

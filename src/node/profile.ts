@@ -22,6 +22,7 @@ import { iterationsPerSubmit } from '../train/limits.ts';
 import { warmTrainer } from '../train/warm-trainer.ts';
 import { parseAdapterChoice } from './adapter.ts';
 import { readConfig, type ConfigFlags } from './arguments.ts';
+import { parseAutotune, tuneDenseTile, type TileChoice } from './dense-tile.ts';
 import { movedIn } from './moved-bytes.ts';
 import { requireWritable, writeResults } from './results-file.ts';
 import {
@@ -48,6 +49,7 @@ interface ProfileFlags extends ConfigFlags {
   readonly figure?: string;
   readonly adapter?: string;
   readonly kernels?: string;
+  readonly autotune?: boolean;
 }
 
 /** Times that everything is timed. */
@@ -79,6 +81,7 @@ interface ProfileReport {
   readonly config: Config;
   readonly peak: Peak;
   readonly copy: CopyBandwidth;
+  readonly denseTile: TileChoice;
   readonly iteration?: IterationReport;
   readonly sweeps?: readonly SweepResult[];
 }
@@ -91,13 +94,15 @@ export async function profileAction(environment: string, flags: ProfileFlags): P
   const config = await readConfig(environment, flags);
   const sweeps = flags.sweep.map((text) => parseSweep(text, config));
   await checkFiles(flags);
+  const autotune = parseAutotune(flags.autotune);
   const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter), flags.kernels);
   process.stderr.write(`softq: profiling ${environment} by ${config.algorithm} on ${adapter}\n`);
+  const denseTile = await tuneDenseTile(gpu, adapter, autotune);
   const gflops = await measureRoofline(gpu);
   const copy = await measureCopyBandwidth(gpu);
   const peak = { gflops, gigabytesPerSecond: Math.max(copy.kernel, copy.command) };
   const measured = await measure(gpu, config, sweeps, peak);
-  const report: ProfileReport = { adapter, config, peak, copy, ...measured };
+  const report: ProfileReport = { adapter, config, peak, copy, denseTile, ...measured };
   if (typeof flags.json === 'string') await writeResults(flags.json, report);
   if (flags.figure !== undefined) await drawSweeps(flags.figure, report.sweeps!, adapter, config);
   if (flags.trace !== undefined) {
@@ -157,14 +162,24 @@ async function profileIteration(gpu: Gpu, config: Config, peak: Peak): Promise<I
   };
 }
 
+const TILE_ORIGINS: Readonly<Record<TileChoice['origin'], string>> = {
+  table: 'from the table',
+  measured: 'measured now',
+  kept: 'measured earlier',
+};
+
 function render(report: ProfileReport): string {
-  const { config, adapter, peak, copy, iteration, sweeps = [] } = report;
+  const { config, adapter, peak, copy, denseTile, iteration, sweeps = [] } = report;
   const machine = [
     ['adapter', adapter],
     ['multiply-adds alone', `${peak.gflops.toFixed(1)} GFLOP/s`],
     [
       'copying alone',
       `${copy.kernel.toFixed(1)} GB/s by a kernel, ${copy.command.toFixed(1)} by the device's own command`,
+    ],
+    [
+      'tile of layered kernels',
+      `${denseTile.rows} rows x ${4 * denseTile.columns4} columns, ${TILE_ORIGINS[denseTile.origin]}`,
     ],
   ];
   if (!iteration) return [table(machine), ...sweeps.map(renderSweep)].join('\n');

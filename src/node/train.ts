@@ -12,6 +12,7 @@ import type { GroundTruth } from '../train/ground-truth.ts';
 import type { MetricRow } from '../train/metrics.ts';
 import { Trainer, type Progress } from '../train/trainer.ts';
 import { acquireAdapter, parseKernelFamily, type AdapterChoice } from './adapter.ts';
+import { parseAutotune, tuneDenseTile } from './dense-tile.ts';
 import { createDocument } from './document.ts';
 import { listenForInterrupt } from './interrupt.ts';
 import { svgToPng } from './png.ts';
@@ -62,9 +63,16 @@ export async function openGpu(choice: AdapterChoice, kernels?: string): Promise<
  */
 export async function train(
   config: Config,
-  options: { adapter: AdapterChoice; kernels: string | undefined; parent: string },
+  options: {
+    adapter: AdapterChoice;
+    kernels: string | undefined;
+    autotune: boolean | undefined;
+    parent: string;
+  },
 ): Promise<TrainResult> {
+  const autotune = parseAutotune(options.autotune);
   const { gpu, name: adapter } = await openGpu(options.adapter, options.kernels);
+  await tuneDenseTile(gpu, adapter, autotune);
   const trainer = await Trainer.create(gpu, config);
   const folder = await RunFolder.create(options.parent, config);
   process.stderr.write(

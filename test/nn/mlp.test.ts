@@ -7,7 +7,7 @@ import { Mlp } from '../../src/nn/mlp.ts';
 import { random, uniform } from '../../src/gpu/random.ts';
 import { mlpBackward, mlpForward } from '../oracles/mlp.ts';
 import { expectClose, LINEAR_ALGEBRA } from '../support/compare.ts';
-import { padRows, unpadRows, useGpu } from '../support/gpu.ts';
+import { padRows, unpadRows, useGpu, withoutSubgroups } from '../support/gpu.ts';
 
 const gpuOf = useGpu('layered');
 const lanesGpuOf = useGpu('lanes');
@@ -45,17 +45,6 @@ const CASES: { spec: MlpSpec; rows: number; members: number }[] = [
   },
   { spec: { inputSize: 256, hidden: [512], outputSize: 9, activation: 'tanh' }, rows: 19, members: 1 },
 ];
-
-/** The adapter as it would be if it had no subgroups. */
-function withoutSubgroups(adapter: GPUAdapter): GPUAdapter {
-  const features = new Set([...adapter.features].filter((feature) => feature !== 'subgroups'));
-  return {
-    features,
-    limits: adapter.limits,
-    info: adapter.info,
-    requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
-  } as unknown as GPUAdapter;
-}
 
 /** Forward and backward of one network against float64, biases and every member included. */
 async function expectAgreement(gpu: Gpu, one: (typeof CASES)[number]): Promise<void> {

@@ -10,7 +10,7 @@ import { ROOT } from '../support/child.ts';
  */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   gpu: [],
-  profile: ['gpu'],
+  profile: ['nn', 'gpu'],
   nn: ['gpu'],
   svgd: ['gpu'],
   rl: ['svgd', 'nn', 'gpu'],

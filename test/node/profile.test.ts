@@ -30,8 +30,8 @@ const scratch = mkdtempSync(join(tmpdir(), 'softq-profile-'));
 const at = (name: string) => join(scratch, name);
 
 /** Runs the built command line as a user's shell does. */
-function profile(line: string): Promise<ChildResult> {
-  return runNode(['dist/node/cli.js', 'profile', ...line.split(' ')]);
+function profile(line: string, env: Record<string, string> = {}): Promise<ChildResult> {
+  return runNode(['dist/node/cli.js', 'profile', ...line.split(' ')], { env });
 }
 
 beforeAll(async () => {
@@ -49,6 +49,7 @@ interface Step {
 }
 
 interface Report {
+  readonly denseTile: { readonly rows: number; readonly columns4: number; readonly origin: string };
   readonly peak: { readonly gflops: number; readonly gigabytesPerSecond: number };
   readonly iteration: {
     readonly milliseconds: number;
@@ -61,7 +62,8 @@ interface Report {
 
 test('softq profile prints tables, and leaves the numbers and a trace', async () => {
   const { code, stdout, stderr } = await profile(
-    `multigoal ${SMALL} --kernels layered --json ${at('profile.json')} --trace ${at('trace.json')}`,
+    `multigoal ${SMALL} --kernels layered --no-autotune --json ${at('profile.json')} --trace ${at('trace.json')}`,
+    { SOFTQ_AUTOTUNE: '1' },
   );
   expect(stderr).toMatch(/^softq: profiling multigoal by soft-q on .*\n$/);
   expect(code).toBe(0);
@@ -75,9 +77,11 @@ test('softq profile prints tables, and leaves the numbers and a trace', async ()
   ]) {
     expect(stdout).toContain(words);
   }
-  const { iteration, peak } = JSON.parse(readFileSync(at('profile.json'), 'utf8')) as Report;
+  const { iteration, peak, denseTile } = JSON.parse(readFileSync(at('profile.json'), 'utf8')) as Report;
   const { steps, memory } = iteration;
   expect(Math.min(peak.gflops, peak.gigabytesPerSecond, iteration.timestampStep!)).toBeGreaterThan(0);
+  expect(denseTile.origin).toBe('table');
+  expect(stdout).toContain(`${denseTile.rows} rows x ${4 * denseTile.columns4} columns, from the table`);
   expect(iteration.updatesPerSecond * iteration.milliseconds).toBeCloseTo(1000, 6);
   expect(memory.total).toBe(memory.tensors.reduce((sum, { bytes }) => sum + bytes, 0));
 
@@ -101,6 +105,18 @@ test('a mistake ends in one sentence and exit code 2', async () => {
   const wrong = await profile('--sweep hidden=1k --json');
   expect([wrong.code, wrong.stdout]).toEqual([2, '']);
   expect(wrong.stderr).toBe('softq: --hidden must be at most 512, not 1000.\n');
+});
+
+test('--autotune and --no-autotune go before SOFTQ_AUTOTUNE', async () => {
+  const [autotune, adapter] = [/SOFTQ_AUTOTUNE is 'maybe'/, /--adapter is 'none'/];
+  for (const [flag, complaint] of [
+    ['', autotune],
+    ['--autotune ', adapter],
+    ['--no-autotune ', adapter],
+  ] as const) {
+    const { code, stderr } = await profile(`${flag}--adapter none`, { SOFTQ_AUTOTUNE: 'maybe' });
+    expect([code, stderr]).toEqual([2, expect.stringMatching(complaint)]);
+  }
 });
 
 describe('a sweep', () => {

@@ -21,6 +21,17 @@ export function useGpu(family?: KernelFamily): () => Gpu {
   return () => gpu!;
 }
 
+/** The adapter as it would be if it had no subgroups. */
+export function withoutSubgroups(adapter: GPUAdapter): GPUAdapter {
+  const features = new Set([...adapter.features].filter((feature) => feature !== 'subgroups'));
+  return {
+    features,
+    limits: adapter.limits,
+    info: adapter.info,
+    requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
+  } as unknown as GPUAdapter;
+}
+
 /** Rows of logical width behind one another in padded rows, zeros between. */
 export function padRows(rows: readonly ArrayLike<number>[]): Float32Array<ArrayBuffer> {
   const width = padded(rows[0]!.length);
