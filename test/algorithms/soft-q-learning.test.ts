@@ -153,7 +153,8 @@ describe('SoftQLearning', () => {
     const eight = gpu.subgroupLanes === 8;
     expect(fitting.fusingObstacle).toEqual(eight ? null : 'subgroups of this adapter do not have 8 lanes');
     // Layered: three passes forward are two dispatches more each, dQ/da five, and the ways back to parameters four each.
-    expect(fitting.update.both.dispatches.length).toBe(eight ? 15 : 34);
+    const { both } = fitting.update;
+    expect([both.dispatches.length, levelsOf(both)]).toEqual(eight ? [15, 8] : [34, 16]);
     const other = softQLearning([1], { hidden: [16, 12] }, gpu).learner;
     expect(other.update.both.note).toContain(eight ? '4-16-12-1 units with relu' : 'do not have 8 lanes');
     expect(other.update.both.dispatches.length).toBe(34);
