@@ -149,7 +149,7 @@ function iterationsOf(problem: TrainingProblem) {
         randomEnvironments * A + B * A + B,
         E * S + (acting + particles * B) * latentSize,
       );
-      const [random, shift, rows] = split(uniform, [[randomEnvironments, A], [B, 1, A], [B]]) as Three;
+      const [drawn, shift, rows] = split(uniform, [[randomEnvironments, A], [B, 1, A], [B]]) as Three;
       const [starts, latent, noise] = split(normal, [
         [E, S],
         [acting, latentSize],
@@ -157,7 +157,7 @@ function iterationsOf(problem: TrainingProblem) {
       ]) as Three;
       const seen = data.environments.position.ref.slice([randomEnvironments, E]);
       const chosen = np.tanh(mlp(tree.ref(learner.policy.params), np.concatenate([seen, latent], 1)));
-      const stepped = collect(data, counts.ref, np.concatenate([symmetric(random), chosen], 0), starts);
+      const stepped = collect(data, counts.ref, np.concatenate([symmetric(drawn), chosen], 0), starts);
       const batch = sample(ring, stepped.recent.ref, counts, rows);
       const inputs: Inputs = { ...batch, valueActions: latticeActions(shift), noise };
       const [moved, loss] = bothUpdates(learner, inputs);

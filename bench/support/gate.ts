@@ -1,8 +1,8 @@
 import type { Row } from './measure.ts';
 
 /**
- * The least ratios that a change may bring, by a word of the adapter's name and by benchmark: half of what was measured
- * on a busy machine, because ratios of one run move by their spread, and a kernel that lost its tile or its lanes loses more.
+ * The least ratios that a change may bring, by a word of the adapter's name and by benchmark: some half of what was
+ * measured on a busy machine (docs/performance.md), because ratios of one run move by their spread, and a kernel that lost its tile or its lanes loses more.
  */
 const LEAST: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   SwiftShader: {

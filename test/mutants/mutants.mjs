@@ -1,9 +1,10 @@
 // The typical mistakes of an implementation of soft Q-learning, one replaced text each: here those of its kernels, in
-// fused.mjs those of whole networks in a dispatch, in exact.mjs and policies.mjs those of what surrounds it. `npm run
+// fused.mjs and lanes.mjs those of whole networks in a dispatch, in exact.mjs and policies.mjs those of what surrounds it. `npm run
 // mutants` makes them one at a time and runs the tests that must notice. Types and meanings: mutants.d.mts.
 
 import { EXACT } from './exact.mjs';
 import { FUSED } from './fused.mjs';
+import { LANES } from './lanes.mjs';
 import { POLICIES } from './policies.mjs';
 
 const SVGD = 'test/svgd/svgd.test.ts';
@@ -231,7 +232,7 @@ const SOFT_Q_LEARNING = [
   },
 ];
 
-export const MUTANTS = [...SOFT_Q_LEARNING, ...FUSED, ...EXACT, ...POLICIES];
+export const MUTANTS = [...SOFT_Q_LEARNING, ...FUSED, ...LANES, ...EXACT, ...POLICIES];
 
 export function occurrences(text, { find }) {
   return text.split(find).length - 1;

@@ -97,7 +97,7 @@ async function onGpu(options: SvgdOptions, { preTanh, slopes }: Particles, scale
   };
 }
 
-/** So many particles that a state's pairs are in memory on every adapter; few of them are kept in registers on some. */
+/** So many particles that a state's pairs are in memory on adapters of up to eight lanes; fewer are kept in registers. */
 const MANY = { members: 2, states: 3, fixedParticles: 33, updatedParticles: 33, actionSize: 2 };
 
 /** Compares bandwidth and direction of every member and state with the oracle. */
