@@ -206,7 +206,7 @@ describe('Trainer', () => {
     const expected =
       gpu.subgroupLanes === 8
         ? { warmup: [3, 3], critic: [11, 10], both: [20, 13] }
-        : { warmup: [3, 3], critic: [19, 17], both: [41, 23] };
+        : { warmup: [3, 3], critic: [19, 14], both: [41, 23] };
     expect(Object.fromEntries(counts)).toEqual(expected);
   });
 
