@@ -23,6 +23,12 @@ const UNSHARED_WORKGROUP = 16;
 /** Narrowest layer, in and out, whose parameter gradient lanes share: their tiles are 32 columns wide. */
 const LEAST_SHARED = 24;
 
+/** Tiles that lie side by side in a layer at least, where a tile is not four columns wide. */
+const LEAST_TILES = 4;
+
+/** Narrowest layer, in and out, whose parameter gradient has large tiles with four lanes. */
+const LEAST_WIDE = 128;
+
 /** The files of the kernels that are compiled for a tile of `denseTiles`. */
 export const TILED_SHADERS = ['nn/dense_forward.wgsl', 'nn/dense_backward_input.wgsl'] as const;
 
@@ -40,9 +46,10 @@ export function denseTiles(lanes: number): readonly [DenseTile, ...DenseTile[]] 
 }
 
 /** The same for gradients with respect to parameters: inputs and columns in fours, and rows in a turn of the loop. */
-function parameterTileOf(lanes: number) {
-  if (lanes >= 8) return { inputs4: 4, columns4: 1, rows: 1 };
-  return lanes > 1 ? { inputs4: 8, columns4: 2, rows: 4 } : { inputs4: 2, columns4: 2, rows: 1 };
+function parameterTileOf(lanes: number, narrowest: number) {
+  if (lanes === 1) return { inputs4: 2, columns4: 2, rows: 1 };
+  const large = lanes < 8 && narrowest >= LEAST_WIDE;
+  return large ? { inputs4: 8, columns4: 2, rows: 4 } : { inputs4: 4, columns4: 1, rows: 1 };
 }
 
 /** A pass with a dispatch for each layer and gradient, for networks of every shape on every adapter. */
@@ -160,9 +167,13 @@ export class LayeredPass extends MlpPass {
   /** A kernel whose tile is `columns` wide, or as wide as it gets, and the tile's constants. */
   #tiled(file: string, columns: number) {
     const lanes = this.gpu.subgroupLanes;
-    // A narrow tile is a pipeline of its own, and worth it: first and last layers are a few columns wide.
+    // A narrow tile is a pipeline of its own, and worth it: first and last layers are a few columns wide, and in layers of
+    // middling width a wide tile takes longer to compile than a training of some thousand updates gains by it.
     const tile = this.gpu.denseTile ?? denseTiles(lanes)[0];
-    const columns4 = columns <= 4 ? 1 : tile.columns4;
+    const columns4 = Math.min(
+      tile.columns4,
+      Math.max(1, 2 ** Math.floor(Math.log2(columns / LEAST_TILES / 4))),
+    );
     const tunables = {
       ROWS: tile.rows,
       COLUMNS4: columns4,
@@ -177,8 +188,9 @@ export class LayeredPass extends MlpPass {
 
   /** The kernel of a layer's parameter gradient, its tile's constants, and the lanes that share a tile's inputs. */
   #parameterTiled({ inputSize, outputSize }: LayerLayout) {
-    const lanes = Math.min(inputSize, outputSize) < LEAST_SHARED ? 1 : this.gpu.subgroupLanes;
-    const tile = parameterTileOf(lanes);
+    const narrowest = Math.min(inputSize, outputSize);
+    const lanes = narrowest < LEAST_SHARED ? 1 : this.gpu.subgroupLanes;
+    const tile = parameterTileOf(lanes, narrowest);
     const tunables = {
       INPUTS4: tile.inputs4,
       COLUMNS4: tile.columns4,

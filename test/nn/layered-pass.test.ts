@@ -10,8 +10,8 @@ import { randomiseParameters } from '../support/networks.ts';
 
 const gpuOf = useGpu('layered');
 
-// Sizes that no tile divides, and a layer of few columns, whose tile is narrower.
-const SPEC: MlpSpec = { inputSize: 6, hidden: [72, 41], outputSize: 3, activation: 'relu' };
+// Sizes that no tile divides, one wide enough for the widest tile, and a layer of few columns, whose tile is narrower.
+const SPEC: MlpSpec = { inputSize: 6, hidden: [130, 41], outputSize: 3, activation: 'relu' };
 const ROWS = 131;
 const MEMBERS = 2;
 
