@@ -92,11 +92,10 @@ async function runRace(race: Race, stopwatches: readonly Stopwatch[]): Promise<S
   for (let round = 0; round < race.rounds; round++) {
     rounds.push(await measureUntil(await race.begin(round), stopwatches));
   }
-  const less = true;
   return rounds[0]!.map((_, i) =>
     summarise(
       rounds.map((pairs) => pairs[i]!),
-      less,
+      'times',
     ),
   );
 }

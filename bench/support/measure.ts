@@ -144,9 +144,12 @@ async function timeUntil(work: Pursuit, stopwatches: readonly Stopwatch[]): Prom
   return [...totals, done];
 }
 
-/** Medians and spread of pairs of rates or, where `less` is better, of times. */
-export function summarise(pairs: readonly (readonly [number, number])[], less = false): Summary {
-  const ratios = pairs.map(([ours, peer]) => (less ? peer / ours : ours / peer));
+/** Medians and spread of pairs of rates, of which more is better, or of times. */
+export function summarise(
+  pairs: readonly (readonly [number, number])[],
+  of: 'rates' | 'times' = 'rates',
+): Summary {
+  const ratios = pairs.map(([ours, peer]) => (of === 'times' ? peer / ours : ours / peer));
   const ratio = median(ratios);
   return {
     ours: median(pairs.map(([ours]) => ours)),

@@ -38,8 +38,14 @@ export function obstacleToFusing(
   if (gpu.kernelFamily === 'layered') {
     return gpu.suitableFamily === 'layered' ? 'that is faster on a processor' : 'that was asked for';
   }
+  const passes = [
+    { mlp: softQ.mlp, rows: batchSize * valueParticles, kept: 'activations' },
+    { mlp: softQ.mlp, rows: batchSize * fixedParticles, kept: 'gradients' },
+    { mlp: samplingNetwork.mlp, rows: batchSize * (fixedParticles + updatedParticles), kept: 'gradients' },
+  ] as const;
   if (gpu.kernelFamily === 'lanes') {
-    return obstacleToLanes(gpu, softQ.mlp.spec) ?? obstacleToLanes(gpu, samplingNetwork.mlp.spec);
+    const obstacles = passes.map(({ mlp, rows }) => obstacleToLanes(gpu, mlp, rows));
+    return obstacles.find((obstacle) => obstacle !== null) ?? null;
   }
   if (critics > 1) return `${critics} critics are combined between layers`;
   if (proposal === 'mixture' || proposal === 'policy-jacobian') {
@@ -48,12 +54,8 @@ export function obstacleToFusing(
   const pairs = fixedParticles * updatedParticles;
   if (pairs > mostFusedPairs(gpu))
     return `${pairs} pairs of particles are too many for one dispatch's median`;
-  const passes = [
-    fusedFits(gpu, softQ.mlp, batchSize * valueParticles, 'activations'),
-    fusedFits(gpu, softQ.mlp, batchSize * fixedParticles, 'gradients'),
-    fusedFits(gpu, samplingNetwork.mlp, batchSize * (fixedParticles + updatedParticles), 'gradients'),
-  ];
-  return passes.every(Boolean) ? null : 'all layers together need more than one buffer of this adapter holds';
+  const fit = passes.every(({ mlp, rows, kept }) => fusedFits(gpu, mlp, rows, kept));
+  return fit ? null : 'all layers together need more than one buffer of this adapter holds';
 }
 
 /**

@@ -47,6 +47,9 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 /** Software adapters have 4 to 16 lanes, most hardware has 32 or more. */
 const MOST_SHARING_LANES = 16;
 
+/** Lanes that the kernels of the family `lanes` are written for. */
+const LANES_OF_LANES = 8;
+
 /**
  * One device and everything on it: tensors, compiled kernels, submits. All GPU objects hang from here and can be made
  * again from configuration and checkpoint. It is not a tensor framework and not a graph compiler.
@@ -124,7 +127,7 @@ export class Gpu {
   /** The family that is fastest on adapters of this kind: a processor pays little for a dispatch and much for a barrier. */
   get suitableFamily(): KernelFamily {
     if (!isSoftware(this.adapter.info)) return 'fused';
-    return this.subgroupLanes === 8 ? 'lanes' : 'layered';
+    return this.subgroupLanes === LANES_OF_LANES ? 'lanes' : 'layered';
   }
 
   /**

@@ -2,21 +2,18 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, view, type Tensor } from '../gpu/tensor.ts';
-import { MlpPass, type BackwardOptions, type RowRange } from './mlp-pass.ts';
-import type { MlpSpec } from './mlp-spec.ts';
-import type { LayerLayout, Parameters } from './parameters.ts';
+import { MlpPass, type BackwardOptions, type Network, type RowRange } from './mlp-pass.ts';
+import { mlpSizes } from './mlp-spec.ts';
+import type { LayerLayout } from './parameters.ts';
 
 const FORWARD = 'nn/lanes/forward.wgsl';
 const BACKWARD = 'nn/lanes/backward.wgsl';
 const INPUT_GRADIENT = 'nn/lanes/input_gradient.wgsl';
 const PARAMETER_GRADIENT = 'nn/lanes/parameter_gradient.wgsl';
 
-/** Rows of numbers that the kernels bind of the first layer: the weights of eight inputs and the biases. */
-const FIRST_PART_ROWS = 9;
-
-/** Lanes of a subgroup that the kernels are written for, and rows of each. */
-const { LANES, ROWS } = constantsOf(shaderSource('nn/lanes/network.wgsl')) as Record<
-  'LANES' | 'ROWS',
+/** Lanes of a subgroup that the kernels are written for, rows of each, and rows of numbers that they bind of the first layer. */
+const { LANES, ROWS, FIRST_PART_ROWS } = constantsOf(shaderSource('nn/lanes/network.wgsl')) as Record<
+  'LANES' | 'ROWS' | 'FIRST_PART_ROWS',
   number
 >;
 
@@ -30,26 +27,29 @@ const WIDEST = 128;
 const MOST_INPUTS = LANES - 1;
 const MOST_OUTPUTS = 4;
 
+/** Bits of a word of the ReLUs that were above zero. */
+const WORD = 32;
+
 /**
- * Why networks of this shape do not go through `LanesPass` on this device, in words for people; null where they do: those
- * of two hidden layers of ReLUs that divide among eight lanes.
+ * Why `rows` rows of a network do not go through `LanesPass` on this device, in words for people; null where they do: those
+ * of networks with two hidden layers of ReLUs that divide among eight lanes, if a parameter gradient's partial sums fit a
+ * buffer.
  */
-export function obstacleToLanes(gpu: Gpu, spec: MlpSpec): string | null {
+export function obstacleToLanes(gpu: Gpu, { spec, parameters }: Network, rows: number): string | null {
   if (gpu.subgroupLanes !== LANES) return `subgroups of this adapter do not have ${LANES} lanes`;
   const { inputSize, hidden, outputSize, activation } = spec;
   const widths = hidden.length === 2 && hidden.every((width) => width <= WIDEST && width % LANES === 0);
   const ends = inputSize <= MOST_INPUTS && outputSize <= MOST_OUTPUTS;
-  if (widths && ends && activation === 'relu') return null;
-  return (
-    `a network of ${[inputSize, ...hidden, outputSize].join('-')} units with ${activation} is not one of two hidden layers ` +
-    `of ReLUs of multiples of ${LANES} up to ${WIDEST}, at most ${MOST_INPUTS} inputs and ${MOST_OUTPUTS} outputs`
-  );
-}
-
-/** Whether a parameter gradient of `rows` rows, with its partial sums, fits a buffer of this device. */
-export function lanesHaveRoom(gpu: Gpu, { members, size }: Parameters, rows: number): boolean {
+  if (!widths || !ends || activation !== 'relu') {
+    return (
+      `a network of ${mlpSizes(spec).join('-')} units with ${activation} is not one of two hidden layers ` +
+      `of ReLUs of multiples of ${LANES} up to ${WIDEST}, at most ${MOST_INPUTS} inputs and ${MOST_OUTPUTS} outputs`
+    );
+  }
   const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-  return 4 * members * partialSums(rows) * size <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  const bytes = 4 * parameters.members * partialSums(rows) * parameters.size;
+  const fits = bytes <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  return fits ? null : `parameter gradients of ${rows} rows need more than one buffer of this adapter holds`;
 }
 
 /** A workgroup's rows make one partial sum. */
@@ -126,8 +126,11 @@ export class LanesPass extends MlpPass {
       LOADS2: width2 / LANES,
       VECTORS1: Math.ceil(width1 / (4 * LANES)),
       LAST_PART: lastPart / 4,
-      ...(back && { VECTORS2: Math.ceil(width2 / (4 * LANES)) }),
-      ...(back && { WORDS1: Math.ceil(width1 / 32), WORDS2: Math.ceil(width2 / 32) }),
+      ...(back && {
+        VECTORS2: Math.ceil(width2 / (4 * LANES)),
+        WORDS1: Math.ceil(width1 / WORD),
+        WORDS2: Math.ceil(width2 / WORD),
+      }),
     };
     const kernel = this.gpu.kernel(back ? BACKWARD : FORWARD, {
       slots: back ? { gradient: { file } } : {},

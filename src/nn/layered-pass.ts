@@ -20,7 +20,7 @@ const MOST_SPLITS = 32;
 /** Invocations of a workgroup where lanes share nothing; elsewhere a workgroup is a subgroup, and few rows leave no lane idle. */
 const UNSHARED_WORKGROUP = 16;
 
-/** Narrowest layer, in and out, whose parameter gradient lanes share: their tiles are 32 columns wide. */
+/** Narrowest layer, in and out, whose parameter gradient lanes share: their tiles are at least 16 columns wide. */
 const LEAST_SHARED = 24;
 
 /** Tiles that lie side by side in a layer at least, where a tile is not four columns wide. */

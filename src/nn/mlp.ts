@@ -1,6 +1,6 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { LanesPass, lanesHaveRoom, obstacleToLanes } from './lanes-pass.ts';
+import { LanesPass, obstacleToLanes } from './lanes-pass.ts';
 import { LayeredPass } from './layered-pass.ts';
 import type { MlpPass } from './mlp-pass.ts';
 import { mlpSizes, type MlpSpec } from './mlp-spec.ts';
@@ -27,9 +27,8 @@ export class Mlp {
    * another step writes; one of (R / n, rows, padded input size) is copied for n consecutive members each.
    */
   pass(label: string, rows: number, input?: Tensor): MlpPass {
-    const fits =
-      obstacleToLanes(this.#gpu, this.spec) === null && lanesHaveRoom(this.#gpu, this.parameters, rows);
-    const Pass = this.#gpu.kernelFamily === 'lanes' && fits ? LanesPass : LayeredPass;
+    const lanes = this.#gpu.kernelFamily === 'lanes' && obstacleToLanes(this.#gpu, this, rows) === null;
+    const Pass = lanes ? LanesPass : LayeredPass;
     return new Pass(this.#gpu, label, this, rows, input);
   }
 }

@@ -56,21 +56,20 @@ function buildProgram(): Command {
       '--adapter <name>',
       'auto, system or swiftshader (or SOFTQ_ADAPTER); auto takes the fastest there is',
     );
-  const kernelsOption = () =>
-    new Option(
-      '--kernels <family>',
-      'auto, layered, lanes or fused (or SOFTQ_KERNELS): how networks are computed; auto takes what suits the adapter',
-    );
-  const autotuneOptions = [
-    new Option(
-      '--autotune',
-      'measure the tile of the layered dense kernels on this adapter, or take the kept one',
-    ),
-    new Option(
-      '--no-autotune',
-      'take the tile of the table (or SOFTQ_AUTOTUNE=0); default: measured once where the table does not know the adapter',
-    ),
-  ] as const;
+  const addKernels = (command: Command) =>
+    command
+      .option(
+        '--kernels <family>',
+        'auto, layered, lanes or fused (or SOFTQ_KERNELS): how networks are computed; auto takes what suits the adapter',
+      )
+      .option(
+        '--autotune',
+        'measure the tile of the layered dense kernels on this adapter, or take the kept one',
+      )
+      .option(
+        '--no-autotune',
+        'take the tile of the table (or SOFTQ_AUTOTUNE=0); default: measured once where the table does not know the adapter',
+      );
   const jsonOption = () => new Option('--json', 'one JSON object on stdout and nothing else there');
 
   const addSettings = (command: Command) => {
@@ -89,11 +88,8 @@ function buildProgram(): Command {
     .addOption(presetOption())
     .addOption(configOption())
     .option('--runs <folder>', 'where run folders go', 'runs')
-    .addOption(adapterOption())
-    .addOption(kernelsOption())
-    .addOption(autotuneOptions[0])
-    .addOption(autotuneOptions[1]);
-  addSettings(trainCommand).action(trainAction);
+    .addOption(adapterOption());
+  addSettings(addKernels(trainCommand)).action(trainAction);
 
   program
     .command('evaluate')
@@ -176,11 +172,8 @@ function buildProgram(): Command {
     .option('--figure <file>', 'the sweeps as a figure, .svg or .png')
     .addOption(presetOption())
     .addOption(configOption())
-    .addOption(adapterOption())
-    .addOption(kernelsOption())
-    .addOption(autotuneOptions[0])
-    .addOption(autotuneOptions[1]);
-  addSettings(profileCommand).action(profileAction);
+    .addOption(adapterOption());
+  addSettings(addKernels(profileCommand)).action(profileAction);
   program
     .command('doctor')
     .description('show the adapter with its limits, and check kernels on it against float64')

@@ -67,8 +67,7 @@ describe('measuring until the end', () => {
       [6, 12],
       [30, 40],
     ]);
-    const less = true;
-    expect(summarise([pairs[0]!], less).ratio).toBe(2);
+    expect(summarise([pairs[0]!], 'times').ratio).toBe(2);
   });
 });
 

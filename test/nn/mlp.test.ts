@@ -190,12 +190,14 @@ describe('Mlp', () => {
       { activation: 'tanh' },
     ];
     const eight = gpu.subgroupLanes === 8;
-    expect(obstacleToLanes(gpu, spec)).toEqual(eight ? null : expect.stringContaining('8 lanes'));
-    for (const other of others) expect(obstacleToLanes(gpu, { ...spec, ...other })).not.toBeNull();
+    const network = (change: Partial<MlpSpec>) => new Mlp(gpu, 'net', { ...spec, ...change }, 1);
+    expect(obstacleToLanes(gpu, network({}), 4)).toEqual(eight ? null : expect.stringContaining('8 lanes'));
+    for (const other of others) expect(obstacleToLanes(gpu, network(other), 4)).not.toBeNull();
+    const many = obstacleToLanes(gpu, network({}), 2 ** 40);
+    expect(many).toContain(eight ? 'more than one buffer' : '8 lanes');
     // Layered passes keep what a way back needs, and lanes do not.
-    const mlp = (change: Partial<MlpSpec>) => new Mlp(gpu, 'net', { ...spec, ...change }, 1).pass('p', 4);
-    expect(mlp({}).keepsActivations).toBe(!eight);
-    expect(mlp({ outputSize: 5 }).keepsActivations).toBe(true);
+    expect(network({}).pass('p', 4).keepsActivations).toBe(!eight);
+    expect(network({ outputSize: 5 }).pass('p', 4).keepsActivations).toBe(true);
   });
 
   test('rows outside the pass are refused', () => {

@@ -1,9 +1,9 @@
-// What lanes/backward.wgsl is for: dx = W1 t. result (R, total_rows, 4).
+// What lanes/backward.wgsl is for: dx = W1 t. result (R, total_rows, 4 input4).
 
 @group(0) @binding(6) var<storage, read_write> result: array<vec4f>;
 
-const MOST_INPUTS = 8u;
-const INPUT_ROWS = MOST_INPUTS * ROWS;
+const PADDED_INPUTS = 8u;
+const INPUT_ROWS = PADDED_INPUTS * ROWS;
 
 var<private> dx: array<f32, INPUT_ROWS>; // dx[i ROWS + r]
 
@@ -14,7 +14,7 @@ fn second_unit(block: u32, n: u32) {}
 fn first_unit(block: u32, k: u32) {
   let w = choose(first[lane * FIRST4 + k / 4u], k % 4u); // of input number `lane`
   // #unroll
-  for (var i = 0u; i < MOST_INPUTS; i++) {
+  for (var i = 0u; i < PADDED_INPUTS; i++) {
     let w_i = subgroupBroadcast(w, i);
     // #unroll
     for (var r = 0u; r < ROWS; r++) {
