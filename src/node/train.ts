@@ -85,6 +85,9 @@ export async function train(
       ? hoverWarning(config.finalTemperature ?? config.temperature, config.discount)
       : undefined;
   if (warning) process.stderr.write(`softq: ${warning}\n`);
+  const { note } = trainer.algorithm.update.both;
+  if (note !== undefined && gpu.kernelFamily !== 'layered')
+    process.stderr.write(`softq: the update is computed ${note}\n`);
 
   const interrupt = listenForInterrupt();
   const progress = reportProgress(config.updates);

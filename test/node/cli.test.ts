@@ -120,6 +120,15 @@ describe('softq train', () => {
   });
 });
 
+test('softq train says when the kernels asked for cannot take the whole update', async () => {
+  const line = `train multigoal --kernels lanes --updates 1 ${SMALL.replace('8,8', '12,8')} --runs ${runs}`;
+  const { code, stderr } = await softq(line);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(
+    /softq: the update is computed at least in part layer by layer, because .*(lanes|12-8)/,
+  );
+});
+
 describe('the baselines', () => {
   test.each([
     ['sac', '--mixture-components 4', 'Soft actor-critic with a mixture of 4 Gaussians', 100],
