@@ -10,6 +10,8 @@ import { CHROMIUM_FLAGS, chromiumFiles } from './test/support/chromium.ts';
 const root = dirname(fileURLToPath(import.meta.url));
 /** SwiftShader compiles a large pipeline in 2 s and computes at 2 GFLOPS. */
 const TEST_TIMEOUT_MS = 60_000;
+/** As long as a page that trains on busy cores may take to show what a click did; the default is one second. */
+const POLL_TIMEOUT_MS = 20_000;
 
 /** What is built, by its name in `dist`; files that do not exist yet are left out. */
 function entries(): Record<string, string> {
@@ -81,6 +83,7 @@ export default defineConfig(({ command }) => ({
   test: {
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
+    expect: { poll: { timeout: POLL_TIMEOUT_MS } },
     projects: [nodeTests(), chromiumTests(), pageTests()],
   },
 }));

@@ -106,7 +106,7 @@ test(
 
     await page.locator('#compare').selectOption('ddpg');
     await second.next('ready', ({ config }) => config.algorithm === 'ddpg');
-    await expect.poll(() => page.evaluate(() => location.hash), { timeout: 5000 }).toContain('compare=ddpg');
+    await expect.poll(() => page.evaluate(() => location.hash)).toContain('compare=ddpg');
     await page.reload();
     expect((await second.next('ready')).config).toMatchObject({ algorithm: 'ddpg', environments: 64 });
     expect(visit.complaints).toEqual([]);

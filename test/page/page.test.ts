@@ -185,9 +185,7 @@ describe('a visit', () => {
       'npx softq train multigoal --seed 7 --environments 64 --temperature 8',
     );
     await page.locator('#repulsion').click();
-    await expect
-      .poll(() => page.evaluate(() => location.hash), { timeout: 5000 })
-      .toContain('repulsion=false');
+    await expect.poll(() => page.evaluate(() => location.hash)).toContain('repulsion=false');
     await page.reload();
     const again = await visit.next('ready');
     expect(again.config).toMatchObject({ seed: 7, temperature: 8, repulsion: false });
@@ -228,9 +226,7 @@ describe('without WebGPU', () => {
     });
     await visit.page.locator('#scrub').waitFor();
     expect(await visit.page.locator('#banner').textContent()).toMatch(/no WebGPU/);
-    await expect
-      .poll(() => visit.page.locator('#updates').textContent(), { timeout: 20_000 })
-      .toMatch(/[1-9]\d* updates/);
+    await expect.poll(() => visit.page.locator('#updates').textContent()).toMatch(/[1-9]\d* updates/);
     expect(visit.complaints).toEqual([]);
     expect(await visit.violations()).toEqual([]);
   });

@@ -24,7 +24,7 @@ describe('copying', () => {
   test('takes longer for a number than a multiply-add does, and leaves no tensor', async () => {
     const { kernel, command } = await measureCopyBandwidth(gpu(), 2 ** 22);
     const { program: work, flops } = rooflineWork(gpu(), 4096)[0]!;
-    const { programs } = await timePrograms(gpu(), [work]);
+    const { programs } = await timePrograms(gpu(), [work], 3);
     const multiplyAdds = flops / 2 / programs[0]!.milliseconds;
     // Four bytes are read and four written; GB/s are 1e6 bytes in a millisecond.
     expect((kernel * 1e6) / 8).toBeLessThan(multiplyAdds);
@@ -45,7 +45,9 @@ test('the host takes longer for more dispatches, and no tensor is left', async (
   const work = program('tick', [new Clock(gpu()).tick({ updates: 1 })]);
   const many = program('many', Array<typeof work>(100).fill(work));
   const before = gpu().memory().total;
+  const start = performance.now();
   const one = await measureOverhead(gpu(), work, 10);
+  const microseconds = 1000 * (performance.now() - start);
   const more = await measureOverhead(gpu(), many, 10);
   // A host's clock may be as coarse as a tenth of a millisecond: what one dispatch takes may be nothing by it.
   expect(more.encoding).toBeGreaterThan(one.encoding);
@@ -53,7 +55,7 @@ test('the host takes longer for more dispatches, and no tensor is left', async (
   for (const { dispatch, submit } of [one, more]) {
     expect(dispatch).toBeGreaterThan(0);
     expect(submit).toBeGreaterThan(0);
-    // A millisecond for a dispatch of one invocation is far above the slowest adapter known.
-    expect(dispatch).toBeLessThan(1000);
   }
+  // Hundreds of submits, each with such a dispatch, were made in that time, whatever else the machine was doing.
+  expect(100 * (one.dispatch + one.submit)).toBeLessThan(microseconds);
 });
