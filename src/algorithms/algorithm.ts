@@ -3,7 +3,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { program, type Dispatch, type Program } from '../gpu/program.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { Adam } from '../nn/adam.ts';
-import type { ParameterGradient } from '../nn/mlp-pass.ts';
+import { obstacleToLanes } from '../nn/lanes-pass.ts';
+import type { Network, ParameterGradient } from '../nn/mlp-pass.ts';
 import type { Activation } from '../nn/mlp-spec.ts';
 import type { NamedArray, Parameters } from '../nn/parameters.ts';
 import type { TargetNetwork } from '../nn/target-network.ts';
@@ -121,7 +122,32 @@ export interface LearnerParts {
   readonly end?: readonly Dispatch[];
   readonly temperature: Tensor;
   /** What a reader of the update's tree should know. */
-  readonly note?: string;
+  readonly note: string | undefined;
+}
+
+/**
+ * Why an update is computed layer by layer, in words for people; null where the kernels of the device's family take all its
+ * `networks`. `toFused` says what keeps fused kernels from it.
+ */
+export function obstacleToFamily(
+  gpu: Gpu,
+  networks: readonly Pick<Network, 'spec'>[],
+  toFused: () => string | null = () => 'fused kernels are those of soft Q-learning',
+): string | null {
+  switch (gpu.kernelFamily) {
+    case 'layered':
+      return gpu.suitableFamily === 'layered' ? 'that is faster on a processor' : 'that was asked for';
+    case 'lanes':
+      return networks.map((network) => obstacleToLanes(gpu, network)).find((words) => words !== null) ?? null;
+    case 'fused':
+      return toFused();
+  }
+}
+
+/** What a reader of an update's tree is told of such an obstacle. */
+export function layeredNote({ kernelFamily }: Gpu, obstacle: string | null): string | undefined {
+  const part = kernelFamily === 'lanes' ? 'at least in part ' : '';
+  return obstacle === null ? undefined : `${part}layer by layer, because ${obstacle}`;
 }
 
 /** One update in the order of Algorithm 1, with Adam on both networks, and the state that it changes. */

@@ -13,7 +13,9 @@ import { Temperature } from '../rl/temperature.ts';
 import {
   assemble,
   criticMetrics,
+  layeredNote,
   LEARNER_FAULTS,
+  obstacleToFamily,
   type LearnerState,
   type Algorithm,
   type LearnerContext,
@@ -74,6 +76,7 @@ export class Ddpg implements Algorithm {
       actor: { parameters: this.policy.mlp.parameters, ...actor, target: this.#policyTarget },
       begin: [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)],
       temperature: this.temperature,
+      note: layeredNote(gpu, obstacleToFamily(gpu, [this.softQ.mlp, this.policy.mlp])),
     });
     this.update = update;
     this.#state = state;

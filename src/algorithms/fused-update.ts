@@ -4,7 +4,6 @@ import { program, type Program } from '../gpu/program.ts';
 import { constantFor, constantsOf, shaderSource } from '../gpu/shader.ts';
 import { padded, type Tensor } from '../gpu/tensor.ts';
 import { fusedFits, FusedPass } from '../nn/fused-pass.ts';
-import { obstacleToLanes } from '../nn/lanes-pass.ts';
 import { latticePoints } from '../rl/proposal.ts';
 import type { SamplingNetwork } from '../rl/sampling-network.ts';
 import type { SoftQFunction } from '../rl/soft-q-function.ts';
@@ -25,28 +24,13 @@ const PROPOSALS = constantsOf(shaderSource('rl/box_proposal.wgsl'));
 const DIRECTIONS = constantsOf(shaderSource('svgd/stein_terms.wgsl'));
 const STATISTICS = constantsOf(shaderSource('rl/fused/critic.wgsl'));
 
-/**
- * Why an update of these options is computed layer by layer, in words for people; null where whole networks go in a
- * dispatch, with the kernels of the device's family.
- */
+/** What keeps fused kernels from an update of these options, in words for people; null if nothing does. */
 export function obstacleToFusing(
   gpu: Gpu,
   options: SoftQLearningOptions,
   { softQ, samplingNetwork }: Pick<FusedParts, 'softQ' | 'samplingNetwork'>,
 ): string | null {
   const { critics, proposal, batchSize, valueParticles, fixedParticles, updatedParticles } = options;
-  if (gpu.kernelFamily === 'layered') {
-    return gpu.suitableFamily === 'layered' ? 'that is faster on a processor' : 'that was asked for';
-  }
-  const passes = [
-    { mlp: softQ.mlp, rows: batchSize * valueParticles, kept: 'activations' },
-    { mlp: softQ.mlp, rows: batchSize * fixedParticles, kept: 'gradients' },
-    { mlp: samplingNetwork.mlp, rows: batchSize * (fixedParticles + updatedParticles), kept: 'gradients' },
-  ] as const;
-  if (gpu.kernelFamily === 'lanes') {
-    const obstacles = passes.map(({ mlp, rows }) => obstacleToLanes(gpu, mlp, rows));
-    return obstacles.find((obstacle) => obstacle !== null) ?? null;
-  }
   if (critics > 1) return `${critics} critics are combined between layers`;
   if (proposal === 'mixture' || proposal === 'policy-jacobian') {
     return `the proposal '${proposal}' draws from the policy`;
@@ -54,6 +38,11 @@ export function obstacleToFusing(
   const pairs = fixedParticles * updatedParticles;
   if (pairs > mostFusedPairs(gpu))
     return `${pairs} pairs of particles are too many for one dispatch's median`;
+  const passes = [
+    { mlp: softQ.mlp, rows: batchSize * valueParticles, kept: 'activations' },
+    { mlp: softQ.mlp, rows: batchSize * fixedParticles, kept: 'gradients' },
+    { mlp: samplingNetwork.mlp, rows: batchSize * (fixedParticles + updatedParticles), kept: 'gradients' },
+  ] as const;
   const fit = passes.every(({ mlp, rows, kept }) => fusedFits(gpu, mlp, rows, kept));
   return fit ? null : 'all layers together need more than one buffer of this adapter holds';
 }

@@ -12,7 +12,9 @@ import { Temperature } from '../rl/temperature.ts';
 import {
   assemble,
   criticMetrics,
+  layeredNote,
   LEARNER_FAULTS,
+  obstacleToFamily,
   type LearnerState,
   type Algorithm,
   type LearnerContext,
@@ -79,6 +81,7 @@ export class Sac implements Algorithm {
       begin: [...temperature.schedule, context.replay.sample(this.batch, seeds, clock)],
       end: temperature.tune(actor.entropy),
       temperature: this.temperature,
+      note: layeredNote(gpu, obstacleToFamily(gpu, [this.softQ.mlp, this.policy.mlp])),
     });
     this.update = update;
     this.#state = state;

@@ -15,7 +15,9 @@ import {
   assemble,
   criticMetrics,
   criticSeries,
+  layeredNote,
   LEARNER_FAULTS,
+  obstacleToFamily,
   type LearnerState,
   type Algorithm,
   type LearnerContext,
@@ -59,8 +61,8 @@ export class SoftQLearning implements Algorithm {
     const temperature = new Temperature(gpu, members, clock, options);
     this.temperature = temperature.tensor;
     this.behaviour = new BehaviourPolicy(gpu, this.samplingNetwork, context, options);
-    this.fusingObstacle = obstacleToFusing(gpu, options, this);
-    const layered = gpu.kernelFamily === 'lanes' ? 'at least in part layer by layer' : 'layer by layer';
+    const networks = [this.softQ.mlp, this.samplingNetwork.mlp];
+    this.fusingObstacle = obstacleToFamily(gpu, networks, () => obstacleToFusing(gpu, options, this));
     const fused = gpu.kernelFamily === 'fused' && this.fusingObstacle === null;
     const { critic, actor, together, begin } = fused ? this.#fused() : this.#layered();
     const tuning = options.targetEntropy === null ? undefined : this.#tuning(temperature, actor.preTanh);
@@ -72,7 +74,7 @@ export class SoftQLearning implements Algorithm {
       begin: [...temperature.schedule, ...begin],
       end: tuning?.steps ?? [],
       temperature: this.temperature,
-      ...(this.fusingObstacle !== null && { note: `${layered}, because ${this.fusingObstacle}` }),
+      note: layeredNote(gpu, this.fusingObstacle),
     };
     const { update, state } = assemble(gpu, context, options, learner);
     this.update = update;

@@ -27,34 +27,30 @@ const WIDEST = 128;
 const MOST_INPUTS = LANES - 1;
 const MOST_OUTPUTS = 4;
 
+const FLOAT_BYTES = 4;
 /** Bits of a word of the ReLUs that were above zero. */
 const WORD = 32;
 
+/** Rows of a workgroup. */
+const WORKGROUP_ROWS = ROWS * LANES;
+
+/** Most partial sums of a parameter gradient: with more rows, further dispatches add to the sums of the first. */
+const MOST_SPLITS = 512;
+
 /**
- * Why `rows` rows of a network do not go through `LanesPass` on this device, in words for people; null where they do: those
- * of networks with two hidden layers of ReLUs that divide among eight lanes, if a parameter gradient's partial sums fit a
- * buffer.
+ * Why networks of this shape do not go through `LanesPass` on this device, in words for people; null where they do: those
+ * of two hidden layers of ReLUs that divide among eight lanes.
  */
-export function obstacleToLanes(gpu: Gpu, { spec, parameters }: Network, rows: number): string | null {
+export function obstacleToLanes(gpu: Gpu, { spec }: Pick<Network, 'spec'>): string | null {
   if (gpu.subgroupLanes !== LANES) return `subgroups of this adapter do not have ${LANES} lanes`;
   const { inputSize, hidden, outputSize, activation } = spec;
   const widths = hidden.length === 2 && hidden.every((width) => width <= WIDEST && width % LANES === 0);
   const ends = inputSize <= MOST_INPUTS && outputSize <= MOST_OUTPUTS;
-  if (!widths || !ends || activation !== 'relu') {
-    return (
-      `a network of ${mlpSizes(spec).join('-')} units with ${activation} is not one of two hidden layers ` +
-      `of ReLUs of multiples of ${LANES} up to ${WIDEST}, at most ${MOST_INPUTS} inputs and ${MOST_OUTPUTS} outputs`
-    );
-  }
-  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-  const bytes = 4 * parameters.members * partialSums(rows) * parameters.size;
-  const fits = bytes <= Math.min(maxBufferSize, maxStorageBufferBindingSize);
-  return fits ? null : `parameter gradients of ${rows} rows need more than one buffer of this adapter holds`;
-}
-
-/** A workgroup's rows make one partial sum. */
-function partialSums(rows: number): number {
-  return Math.ceil(rows / (ROWS * LANES));
+  if (widths && ends && activation === 'relu') return null;
+  return (
+    `a network of ${mlpSizes(spec).join('-')} units with ${activation} is not one of two hidden layers ` +
+    `of ReLUs of multiples of ${LANES} up to ${WIDEST}, at most ${MOST_INPUTS} inputs and ${MOST_OUTPUTS} outputs`
+  );
 }
 
 /**
@@ -78,10 +74,20 @@ export class LanesPass extends MlpPass {
     const flopsFrom = (layer: number) => this.#flopsOfLayers(layer, range.rows);
     const steps: Dispatch[] = [];
     if (parameterGrad) {
-      const kernel = { file: PARAMETER_GRADIENT, outputs: this.#sharedOutputs() };
-      const tensors = { dOutput, result: parameterGrad.tensor };
-      const text = { label: `${this.label}.backwardParameters`, flops: flopsFrom(0) + flopsFrom(1) };
-      steps.push(...this.#steps(kernel, range, tensors, text));
+      const { tensor: result, splits } = parameterGrad;
+      const label = `${this.label}.backwardParameters`;
+      const most = splits * WORKGROUP_ROWS;
+      for (let done = 0; done < range.rows; done += most) {
+        const rows = Math.min(most, range.rows - done);
+        const part = { ...range, first_row: range.first_row + done, rows };
+        // The first one fills all sums, those of no rows with zeros.
+        const workgroups = done === 0 ? splits : Math.ceil(rows / WORKGROUP_ROWS);
+        const flops = ((flopsFrom(0) + flopsFrom(1)) * rows) / range.rows;
+        const kernel = { file: PARAMETER_GRADIENT, outputs: this.#sharedOutputs(), adds: done > 0 };
+        steps.push(
+          ...this.#steps(kernel, part, { dOutput, result }, { label, flops }, { workgroups, splits }),
+        );
+      }
     }
     if (inputGrad) {
       const kernel = { file: INPUT_GRADIENT, outputs: this.mlp.spec.outputSize };
@@ -93,7 +99,10 @@ export class LanesPass extends MlpPass {
   }
 
   protected splitsOf(rows: number): number {
-    return partialSums(rows);
+    const { members, size } = this.mlp.parameters;
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.device.limits;
+    const room = Math.min(maxBufferSize, maxStorageBufferBindingSize) / (FLOAT_BYTES * members * size);
+    return Math.min(Math.ceil(rows / WORKGROUP_ROWS), MOST_SPLITS, Math.max(1, Math.floor(room)));
   }
 
   /** Outputs that a kernel computes: two also where there is one, so that critic and policy share a pipeline. */
@@ -109,10 +118,11 @@ export class LanesPass extends MlpPass {
 
   /** A dispatch for each member: uniform bindings hold the parameters of one. */
   #steps(
-    { file, outputs }: { file: string; outputs: number },
+    { file, outputs, adds = false }: { file: string; outputs: number; adds?: boolean },
     range: RowRange,
     tensors: Readonly<Record<string, Tensor>>,
     { label, flops }: { label: string; flops: number },
+    { workgroups, splits } = { workgroups: Math.ceil(range.rows / WORKGROUP_ROWS), splits: 0 },
   ): Dispatch[] {
     const { parameters, spec } = this.mlp;
     const { members, size, tensor } = parameters;
@@ -131,6 +141,7 @@ export class LanesPass extends MlpPass {
         WORDS1: Math.ceil(width1 / WORD),
         WORDS2: Math.ceil(width2 / WORD),
       }),
+      ...(file === PARAMETER_GRADIENT && { ADDS: adds ? 1 : 0 }),
     };
     const kernel = this.gpu.kernel(back ? BACKWARD : FORWARD, {
       slots: back ? { gradient: { file } } : {},
@@ -149,7 +160,7 @@ export class LanesPass extends MlpPass {
           ...tensors,
         },
         {
-          threads: [LANES * this.splitsOf(range.rows)],
+          threads: [LANES * workgroups],
           params: {
             member,
             ...range,
@@ -162,7 +173,7 @@ export class LanesPass extends MlpPass {
             weights2: three.weights,
             bias2: three.bias,
             member_size: size,
-            splits: this.splitsOf(range.rows),
+            splits,
           },
           label: members === 1 ? label : `${label}.${member}`,
           flops: flops / members,

@@ -24,7 +24,7 @@ export interface BackwardOptions {
   readonly rows?: number;
 }
 
-/** dL/dparameters as `splits` partial sums over rows, (R, splits, size); `Adam` adds them up. */
+/** dL/dparameters as `splits` partial sums over rows, (R, splits, size), each filled by every `backward`; `Adam` adds them up. */
 export interface ParameterGradient {
   readonly tensor: Tensor;
   readonly splits: number;
@@ -44,7 +44,10 @@ export abstract class MlpPass {
   readonly input: Tensor;
   /** (R, rows, padded output size) */
   readonly output: Tensor;
-  /** Whether `backward` reads activations that `forward` stored; otherwise `forward` need not have run. */
+  /**
+   * Whether `backward` reads activations that `forward` stored; otherwise `forward` need not have run, unless it also copies
+   * an input of fewer members to all.
+   */
   abstract readonly keepsActivations: boolean;
   protected readonly gpu: Gpu;
   protected readonly label: string;
@@ -84,16 +87,16 @@ export abstract class MlpPass {
 
   /**
    * The gradients asked for, from an outside dL/dy.
-   * @throws RangeError if the rows leave the pass.
+   * @throws RangeError if there are no rows, or they leave the pass.
    */
   abstract backward(options: BackwardOptions): Program;
 
   /** Partial sums that a parameter gradient of `rows` rows has. */
   protected abstract splitsOf(rows: number): number;
 
-  /** @throws RangeError if the rows leave the pass. */
+  /** @throws RangeError if there are no rows, or they leave the pass. */
   protected rangeOf({ firstRow = 0, rows = this.rows }: BackwardOptions): RowRange {
-    if (firstRow < 0 || firstRow + rows > this.rows) {
+    if (!(firstRow >= 0 && rows >= 1 && firstRow + rows <= this.rows)) {
       throw new RangeError(`${this.label}: rows ${firstRow} to ${firstRow + rows} of ${this.rows}.`);
     }
     return { first_row: firstRow, rows, total_rows: this.rows };

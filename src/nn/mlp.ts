@@ -27,7 +27,7 @@ export class Mlp {
    * another step writes; one of (R / n, rows, padded input size) is copied for n consecutive members each.
    */
   pass(label: string, rows: number, input?: Tensor): MlpPass {
-    const lanes = this.#gpu.kernelFamily === 'lanes' && obstacleToLanes(this.#gpu, this, rows) === null;
+    const lanes = this.#gpu.kernelFamily === 'lanes' && obstacleToLanes(this.#gpu, this) === null;
     const Pass = lanes ? LanesPass : LayeredPass;
     return new Pass(this.#gpu, label, this, rows, input);
   }

@@ -19,7 +19,7 @@ export async function checkDense(gpu: Gpu): Promise<KernelCheck[]> {
   const even = problemOf(gpu, [16, 8]);
   return [
     ...(await checkPass(gpu, 'dense', odd, new LayeredPass(gpu, 'doctor.dense', odd.mlp, ROWS))),
-    ...(obstacleToLanes(gpu, even.mlp, ROWS) === null
+    ...(obstacleToLanes(gpu, even.mlp) === null
       ? await checkPass(gpu, 'lanes', even, new LanesPass(gpu, 'doctor.lanes', even.mlp, ROWS))
       : []),
     ...(await checkFused(gpu, odd)),

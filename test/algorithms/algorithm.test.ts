@@ -1,7 +1,13 @@
 // What every learner promises, whatever it learns.
 
 import { describe, expect, test } from 'vitest';
-import type { Algorithm, LearnerContext, LearnerOptions } from '../../src/algorithms/algorithm.ts';
+import {
+  layeredNote,
+  obstacleToFamily,
+  type Algorithm,
+  type LearnerContext,
+  type LearnerOptions,
+} from '../../src/algorithms/algorithm.ts';
 import { Ddpg } from '../../src/algorithms/ddpg.ts';
 import { Sac } from '../../src/algorithms/sac.ts';
 import { SoftQLearning } from '../../src/algorithms/soft-q-learning.ts';
@@ -196,4 +202,29 @@ describe.each(CASES)('$name', ({ make, networks, outputs }) => {
 
 test('the random share is of whole environments, rounded down', () => {
   expect([0, 0.2, 0.5, 0.99, 1].map((share) => randomEnvironmentsOf(5, share))).toEqual([0, 1, 2, 4, 5]);
+});
+
+test('every learner of a family says why its update goes layer by layer', () => {
+  const network = (outputSize: number) => ({
+    spec: { inputSize: 4, hidden: [16, 8], outputSize, activation: 'relu' as const },
+  });
+  const noteOf = (gpu: Partial<Gpu>, outputs: number, toFused?: () => string | null) => {
+    const obstacle = obstacleToFamily(gpu as Gpu, [network(1), network(outputs)], toFused);
+    return layeredNote(gpu as Gpu, obstacle);
+  };
+  const layered = { kernelFamily: 'layered', suitableFamily: 'layered' } as const;
+  expect(noteOf(layered, 2)).toBe('layer by layer, because that is faster on a processor');
+  expect(noteOf({ ...layered, suitableFamily: 'lanes' }, 2)).toMatch(/because that was asked for$/);
+  const lanes = { kernelFamily: 'lanes', subgroupLanes: 8 } as const;
+  expect(noteOf(lanes, 2)).toBeUndefined();
+  expect(noteOf(lanes, 5)).toMatch(/^at least in part layer by layer, because a network of 4-16-8-5 units/);
+  const fused = { kernelFamily: 'fused' } as const;
+  expect(noteOf(fused, 2)).toMatch(/because fused kernels are those of soft Q-learning$/);
+  expect(noteOf(fused, 2, () => null)).toBeUndefined();
+  for (const { name, make } of CASES) {
+    const gpu = gpuOf();
+    const { learner } = learnerOf(gpu, [1], (context) => make(gpu, context, { hidden: [12, 8] }));
+    // Where the kernels are fused, some proposals of soft Q-learning keep it from them.
+    expect(learner.update.both.note, name).toMatch(/layer by layer, because/);
+  }
 });

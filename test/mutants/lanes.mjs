@@ -52,4 +52,12 @@ export const LANES = [
     replace: 'const forward = pass.keepsActivations ?',
     checks: ['test/rl/soft-q-function.test.ts'],
   },
+  {
+    name: 'lanes-replace-a-sum',
+    mistake: 'rows for which the partial sums have no room of their own replace what the first ones summed',
+    file: 'shaders/nn/lanes/parameter_gradient.wgsl',
+    find: 'result[at] += total;',
+    replace: 'result[at] = total;',
+    checks: [PASS],
+  },
 ];

@@ -1,8 +1,10 @@
 // What lanes/backward.wgsl is for: dW = x^T g and db = sum of g of every layer, summed over the rows of a workgroup.
-// The optimiser adds these partial sums in a fixed order. result (R, splits, member_size).
+// The optimiser adds these partial sums in a fixed order. result (R, splits, member_size). Where there are more rows than
+// the sums have room for at a time, the next rows are added to them.
 
 @group(0) @binding(6) var<storage, read_write> result: array<f32>;
 
+const ADDS = 0u; // #tunable: whether to what is there
 const INPUTS4_ROWS = 2u * ROWS;
 
 var<private> part: array<f32, LANES>;
@@ -47,6 +49,14 @@ fn clear() {
   }
 }
 
+fn put(at: u32, total: f32) {
+  if (ADDS == 1u) {
+    result[at] += total;
+  } else {
+    result[at] = total;
+  }
+}
+
 fn second_unit(block: u32, n: u32) {
   let at = start(block);
   // The weights to the outputs come to the first lanes and the bias to the last.
@@ -71,8 +81,8 @@ fn second_unit(block: u32, n: u32) {
     part[LANES - 1u] += g_n[r];
   }
   let total = sum_lanes();
-  if (lane < OUTPUTS) { result[at + params.weights2 + 4u * n + lane] = total; }
-  if (lane == LANES - 1u) { result[at + params.bias1 + n] = total; }
+  if (lane < OUTPUTS) { put(at + params.weights2 + 4u * n + lane, total); }
+  if (lane == LANES - 1u) { put(at + params.bias1 + n, total); }
   // #unroll
   for (var c = 0u; c < LOADS1; c++) {
     clear();
@@ -83,7 +93,7 @@ fn second_unit(block: u32, n: u32) {
         part[j] += g_n[r] * h[(c * LANES + j) * ROWS + r];
       }
     }
-    result[at + params.weights1 + (c * LANES + lane) * SECOND + n] = sum_lanes();
+    put(at + params.weights1 + (c * LANES + lane) * SECOND + n, sum_lanes());
   }
 }
 
@@ -99,8 +109,8 @@ fn first_unit(block: u32, k: u32) {
     }
   }
   let total = sum_lanes();
-  if (lane < min(4u * params.input4, LANES - 1u)) { result[at + params.weights0 + lane * FIRST + k] = total; }
-  if (lane == LANES - 1u) { result[at + params.bias0 + k] = total; }
+  if (lane < min(4u * params.input4, LANES - 1u)) { put(at + params.weights0 + lane * FIRST + k, total); }
+  if (lane == LANES - 1u) { put(at + params.bias0 + k, total); }
 }
 
 fn finish(block: u32) {
@@ -113,5 +123,5 @@ fn finish(block: u32) {
     }
   }
   let total = sum_lanes();
-  if (lane < OUTPUTS) { result[start(block) + params.bias2 + lane] = total; }
+  if (lane < OUTPUTS) { put(start(block) + params.bias2 + lane, total); }
 }
