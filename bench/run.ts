@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError } from '../src/gpu/errors.ts';
 import { parseAdapterChoice } from '../src/node/adapter.ts';
-import { writeResults } from '../src/node/results-file.ts';
+import { requireWritable, writeResults } from '../src/node/results-file.ts';
 import { percent, table } from '../src/node/table.ts';
 import { BENCHMARKS, select } from './support/benchmarks.ts';
 import { chromiumRuntime } from './support/chromium-runtime.ts';
@@ -42,6 +42,7 @@ async function main(argv: readonly string[]): Promise<void> {
     throw new UsageError(`Chromium is started on SwiftShader: leave out --adapter ${adapter}.`);
   }
   const chosen = select(only);
+  if (json !== undefined) await requireWritable(json, '--json');
   const runtime =
     where === 'chromium' ? await chromiumRuntime() : await nodeRuntime(parseAdapterChoice(adapter));
   console.log(`${runtime.adapter}, ${runtime.runtime}`);
@@ -53,9 +54,10 @@ async function main(argv: readonly string[]): Promise<void> {
       if (json !== undefined) await writeResults(json, { ...origin(argv), rows });
     }
   } finally {
+    // What was measured before a failure counts.
+    console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'times as fast', 'spread']));
     await runtime.close();
   }
-  console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'times as fast', 'spread']));
   const wrong = gate === true ? belowGate(runtime.adapter, rows) : [];
   for (const sentence of wrong) console.error(sentence);
   if (wrong.length > 0) process.exitCode = EXIT.notRight;
@@ -63,9 +65,11 @@ async function main(argv: readonly string[]): Promise<void> {
 
 /** By which a file of results can be repeated. */
 function origin(argv: readonly string[]) {
-  const { SOFTQ_ADAPTER: adapter } = process.env;
-  const setting = adapter === undefined ? '' : `SOFTQ_ADAPTER=${adapter} `;
-  const command = `${setting}${['npm run bench --', ...argv.slice(2)].join(' ')}`;
+  const settings = ['SOFTQ_ADAPTER', 'SOFTQ_KERNELS'].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
+  const command = [...settings, 'npm run bench --', ...argv.slice(2)].join(' ');
   const git = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
   const commit = git.status === 0 ? git.stdout.trim() : null;
   return { command, commit, date: new Date().toISOString().slice(0, 10), cores: availableParallelism() };

@@ -18,7 +18,7 @@ const LEAST: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 };
 
 /**
- * What is wrong with `rows`, a sentence each: benchmarks whose best ratio is below the least, and ones that were to be
+ * What is wrong with `rows`, a sentence each: benchmarks whose best ratio, by whichever clock, is below the least, and ones that were to be
  * measured on this adapter and were not. None for adapters of which no least ratios are known.
  */
 export function belowGate(adapter: string, rows: readonly Row[]): string[] {
@@ -26,7 +26,7 @@ export function belowGate(adapter: string, rows: readonly Row[]): string[] {
   if (word === undefined) return [];
   return Object.entries(LEAST[word]!).flatMap(([name, least]) => {
     const ratios = rows.filter((row) => row.name === name).map(({ ratio }) => ratio);
-    if (ratios.length === 0) return [`${name} was not measured.`];
+    if (ratios.length === 0) return [`${name} was not measured: the gate is about it, too.`];
     const best = Math.max(...ratios);
     return best >= least
       ? []

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Gpu } from '../../src/gpu/gpu.ts';
-import { acquireAdapter, type AdapterChoice } from '../../src/node/adapter.ts';
+import { acquireAdapter, parseKernelFamily, type AdapterChoice } from '../../src/node/adapter.ts';
 import { runBenchmark, type Host } from './host.ts';
 import { select } from './benchmarks.ts';
 import type { Stopwatch } from './measure.ts';
@@ -23,7 +23,7 @@ export async function nodeRuntime(choice: AdapterChoice): Promise<Runtime> {
   const host: Host = {
     runtime: `Node ${process.version}`,
     adapter: name,
-    gpu: await Gpu.create(instance, adapter),
+    gpu: await Gpu.create(instance, adapter, parseKernelFamily(undefined)),
     process: processStopwatch,
     driver: kind === 'hardware' ? null : driverStopwatch(),
   };

@@ -38,10 +38,9 @@ export function parseAutotune(flag: boolean | undefined): boolean | undefined {
   return word === '1';
 }
 
-/** Whether dense kernels run layer by layer on an adapter that the table of tiles was not measured on. */
-export function needsTuning({ kernelFamily, adapter, subgroupLanes }: Gpu): boolean {
-  const measured = isSoftware(adapter.info) && MEASURED_LANES.includes(subgroupLanes);
-  return kernelFamily === 'layered' && !measured;
+/** Whether the table of tiles was not measured on an adapter: networks go layer by layer on all, where nothing else fits. */
+export function needsTuning({ adapter, subgroupLanes }: Gpu): boolean {
+  return !(isSoftware(adapter.info) && MEASURED_LANES.includes(subgroupLanes));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { environmentNames } from '../envs/environment.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { mebibytes, type Gpu, type KernelFamily, type MemoryUse } from '../gpu/gpu.ts';
@@ -18,7 +19,7 @@ import {
 import { measureRoofline } from '../profile/roofline.ts';
 import { traceOf } from '../profile/trace.ts';
 import type { Config } from '../train/config.ts';
-import { iterationsPerSubmit } from '../train/limits.ts';
+import { iterationsPerSubmit, requireRoom } from '../train/limits.ts';
 import { warmTrainer } from '../train/warm-trainer.ts';
 import { parseAdapterChoice } from './adapter.ts';
 import { readConfig, type ConfigFlags } from './arguments.ts';
@@ -124,8 +125,13 @@ async function checkFiles({ json, trace, figure, sweep }: ProfileFlags): Promise
     if (sweep.length === 0) throw new UsageError('--figure draws sweeps: add --sweep, or leave it out.');
     requireFigureName(figure);
   }
+  const flagOfPath = new Map<string, string>();
   for (const [flag, path] of Object.entries({ '--json': json, '--trace': trace, '--figure': figure })) {
-    if (typeof path === 'string') await requireWritable(path, flag);
+    if (typeof path !== 'string') continue;
+    const other = flagOfPath.get(resolve(path));
+    if (other !== undefined) throw new UsageError(`${other} and ${flag} name the same file '${path}'.`);
+    flagOfPath.set(resolve(path), flag);
+    await requireWritable(path, flag);
   }
 }
 
@@ -136,6 +142,8 @@ async function measure(
   peak: Peak,
 ): Promise<Pick<ProfileReport, 'iteration' | 'sweeps'>> {
   if (sweeps.length === 0) return { iteration: await profileIteration(gpu, config, peak) };
+  // All that cannot be is said before the first minute is spent.
+  for (const { configs } of sweeps) for (const one of configs) requireRoom(gpu, one);
   const results: SweepResult[] = [];
   for (const sweep of sweeps) results.push(await runSweep(gpu, sweep, peak));
   return { sweeps: results };
@@ -177,10 +185,14 @@ function render(report: ProfileReport): string {
       'copying alone',
       `${copy.kernel.toFixed(1)} GB/s by a kernel, ${copy.command.toFixed(1)} by the device's own command`,
     ],
-    [
-      'tile of layered kernels',
-      `${denseTile.rows} rows x ${4 * denseTile.columns4} columns, ${TILE_ORIGINS[denseTile.origin]}`,
-    ],
+    ...(iteration && !isLayered(iteration)
+      ? []
+      : [
+          [
+            'tile of layered kernels',
+            `${denseTile.rows} rows x ${4 * denseTile.columns4} columns in wide layers, ${TILE_ORIGINS[denseTile.origin]}`,
+          ],
+        ]),
   ];
   if (!iteration) return [table(machine), ...sweeps.map(renderSweep)].join('\n');
   const { steps, kernels, milliseconds, memory } = iteration;
@@ -209,6 +221,11 @@ function render(report: ProfileReport): string {
   ].join('\n');
 }
 
+/** Whether anything of an iteration goes layer by layer, by the kernels that it used. */
+function isLayered({ kernels }: IterationReport): boolean {
+  return kernels.some(({ kernel }) => kernel.startsWith('nn/dense_'));
+}
+
 const COLUMNS = ['dispatches', 'us', 'share', 'GFLOP/s', 'of FMA', 'GB/s', 'of copy'];
 
 function cells(cost: Cost & Rates, whole: number): string[] {
@@ -224,7 +241,9 @@ function cells(cost: Cost & Rates, whole: number): string[] {
   ];
 }
 
-function fixedCosts({ overhead, timestampStep, steps, ...iteration }: IterationReport): string[][] {
+function fixedCosts(iteration: IterationReport): string[][] {
+  const { overhead, timestampStep, steps, kernelFamily } = iteration;
+  const inPart = kernelFamily !== 'layered' && isLayered(iteration);
   const { dispatch, submit, encoding, submitting, runsPerSubmit } = overhead;
   const clock =
     timestampStep === null
@@ -238,7 +257,7 @@ function fixedCosts({ overhead, timestampStep, steps, ...iteration }: IterationR
       'host, per iteration',
       `${encoding.toFixed(1)} us encoding, ${submitting.toFixed(1)} us submitting (${runsPerSubmit} iterations a submit)`,
     ],
-    ['kernels', iteration.kernelFamily],
+    ['kernels', inPart ? `${kernelFamily}, and in part layer by layer` : kernelFamily],
     ['dispatches per iteration', `${steps[0]!.dispatches}, in ${iteration.levels} levels of dependence`],
     ['submits in 100 iterations', String(iteration.submitsIn100Iterations)],
     ['updates/s', iteration.updatesPerSecond.toFixed(1)],

@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { UsageError } from '../gpu/errors.ts';
 
 /**
@@ -7,6 +7,8 @@ import { UsageError } from '../gpu/errors.ts';
  */
 export async function requireWritable(path: string, flag = '--out'): Promise<void> {
   try {
+    const known = await stat(path).catch(() => null);
+    if (known && !known.isFile()) throw new Error('it is no file');
     await writeFile(`${path}.tmp`, '');
     await rm(`${path}.tmp`);
   } catch (error) {

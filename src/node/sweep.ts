@@ -107,6 +107,9 @@ export function parseSweep(text: string, config: Config): Sweep {
       `--sweep must be a setting and whole numbers such as environments=1k,4k,16k, not '${text}'.`,
     );
   }
+  if (new Set(values).size < values.length) {
+    throw new UsageError(`--sweep has a value twice in '${text}'.`);
+  }
   const configs = values.map((value) =>
     resolveConfig({ ...config, [setting]: setting === 'hidden' ? config.hidden.map(() => value) : value }),
   );

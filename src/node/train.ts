@@ -86,7 +86,8 @@ export async function train(
       : undefined;
   if (warning) process.stderr.write(`softq: ${warning}\n`);
   const { note } = trainer.algorithm.update.both;
-  if (note !== undefined && gpu.kernelFamily !== 'layered')
+  const family = parseKernelFamily(options.kernels);
+  if (note !== undefined && family !== undefined && family !== 'layered')
     process.stderr.write(`softq: the update is computed ${note}\n`);
 
   const interrupt = listenForInterrupt();

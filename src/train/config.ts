@@ -44,7 +44,7 @@ export function resolveConfig(given: Readonly<Record<string, unknown>>): Config 
     ? ALGORITHM_DEFAULTS[algorithm as keyof typeof ALGORITHM_DEFAULTS]
     : {};
   const start: Config = { ...DEFAULTS, ...changes, ...preset.values, preset: name };
-  const result = v.safeParse(ConfigSchema, { ...start, ...given });
+  const result = v.safeParse(ConfigSchema, { ...start, ...given }, { abortPipeEarly: true });
   if (!result.success) {
     // Every layer of the same wrong width is an issue of its own.
     throw new UsageError([...new Set(result.issues.map(sentence))].join(' '));
@@ -106,7 +106,7 @@ function sentence(issue: v.BaseIssue<unknown>): string {
     return `There is no setting '${flagOf(key)}'; the settings are ${known}.`;
   }
   const rule = /^(must|needs)/.test(issue.message) ? issue.message : `must be ${expectation(issue)}`;
-  return `--${flagOf(key)} ${rule}, not ${issue.received.replace(/^"|"$/g, '')}.`;
+  return `--${flagOf(key)} ${rule}, not ${issue.received.replace(/^"(.+)"$/, '$1')}.`;
 }
 
 function expectation(issue: v.BaseIssue<unknown>): string {

@@ -48,7 +48,10 @@ export const CONFIG_ENTRIES = {
   ),
   environments: count(1, 'Environments stepping beside the learner (E).'),
   updates: count(1, 'Gradient steps in all.'),
-  updatesPerStep: count(1, 'Gradient steps after each step of the environments.'),
+  updatesPerStep: v.pipe(
+    count(1, 'Gradient steps after each step of the environments.'),
+    v.maxValue(1000, 'must be at most 1000'),
+  ),
   warmupTransitions: count(1, 'Transitions collected at random before the first update.'),
   criticFirstUpdates: count(0, 'Updates of the critic alone, acting at random, before the policy starts.'),
   randomShare: share('Share of the environments that always act uniformly at random.'),

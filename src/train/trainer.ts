@@ -149,11 +149,11 @@ export class Trainer {
   #iterationOf(phase: 'critic' | 'both', act: Program): Program {
     const { updatesPerStep } = this.config;
     const policyUpdates = phase === 'both' ? 1 : 0;
-    const updates = Array.from({ length: updatesPerStep }, (_, i) => [
-      this.algorithm.update[phase],
-      this.clock.tick({ updates: 1, policyUpdates, iterations: i === updatesPerStep - 1 ? 1 : 0 }),
-    ]);
-    return program(phase, [act, this.#envStep(), ...updates.flat()]);
+    const update = this.algorithm.update[phase];
+    const tick = (iterations: number) => this.clock.tick({ updates: 1, policyUpdates, iterations });
+    const more = updatesPerStep > 1 ? [update, tick(0)] : [];
+    const updates = Array.from({ length: updatesPerStep - 1 }, () => more).flat();
+    return program(phase, [act, this.#envStep(), ...updates, update, tick(1)]);
   }
 
   #envStep(): Program {

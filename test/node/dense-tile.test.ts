@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Gpu, KernelFamily } from '../../src/gpu/gpu.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
 import { denseTiles } from '../../src/nn/layered-pass.ts';
 import { needsTuning, parseAutotune, tuneDenseTile } from '../../src/node/dense-tile.ts';
 import { chooseDenseTile } from '../../src/profile/dense-tile.ts';
@@ -11,9 +11,9 @@ vi.mock('../../src/profile/dense-tile.ts');
 const choose = vi.mocked(chooseDenseTile);
 
 /** As much of a device as the cache looks at. */
-function gpuLike(subgroupLanes: number, description = 'a card', kernelFamily: KernelFamily = 'layered'): Gpu {
+function gpuLike(subgroupLanes: number, description = 'a card'): Gpu {
   const device = { features: new Set(['timestamp-query']) };
-  return { subgroupLanes, kernelFamily, device, adapter: { info: { description } } } as unknown as Gpu;
+  return { subgroupLanes, device, adapter: { info: { description } } } as unknown as Gpu;
 }
 
 const TILES = denseTiles(1);
@@ -88,7 +88,7 @@ describe('the tile of an adapter', () => {
   });
 });
 
-test('the table knows software adapters of four and eight lanes; other families do not ask it', () => {
+test('the table knows software adapters of four and eight lanes', () => {
   expect([4, 8, 16, 1].map((lanes) => needsTuning(gpuLike(lanes, 'SwiftShader')))).toEqual([
     false,
     false,
@@ -96,8 +96,6 @@ test('the table knows software adapters of four and eight lanes; other families 
     true,
   ]);
   expect(needsTuning(gpuLike(8, 'a card'))).toBe(true);
-  expect(needsTuning(gpuLike(1, 'a card', 'fused'))).toBe(false);
-  expect(needsTuning(gpuLike(16, 'SwiftShader', 'lanes'))).toBe(false);
 });
 
 test('the words of --autotune and SOFTQ_AUTOTUNE', () => {

@@ -81,7 +81,9 @@ test('softq profile prints tables, and leaves the numbers and a trace', async ()
   const { steps, memory } = iteration;
   expect(Math.min(peak.gflops, peak.gigabytesPerSecond, iteration.timestampStep!)).toBeGreaterThan(0);
   expect(denseTile.origin).toBe('table');
-  expect(stdout).toContain(`${denseTile.rows} rows x ${4 * denseTile.columns4} columns, from the table`);
+  expect(stdout).toContain(
+    `${denseTile.rows} rows x ${4 * denseTile.columns4} columns in wide layers, from the table`,
+  );
   expect(iteration.updatesPerSecond * iteration.milliseconds).toBeCloseTo(1000, 6);
   expect(memory.total).toBe(memory.tensors.reduce((sum, { bytes }) => sum + bytes, 0));
 
@@ -170,6 +172,7 @@ describe('a sweep', () => {
     ['environments=1k,,4k', /--sweep must be a setting/],
     ['environments=1G', /--sweep must be a setting/],
     ['batchSize=0.5', /--sweep must be a setting/],
+    ['environments=64,32,64', /--sweep has a value twice/],
     ['batch-size=0', /--batch-size must be at least 1, not 0/],
     ['environments=2M', /2000000 environments do not fit a replay buffer/],
   ])('of %s is refused', (text, sentence) => {
@@ -184,6 +187,8 @@ test.each([
   [{ sweep: ['hidden=8'], trace: 'a.json' }, /--trace shows one iteration: leave it or --sweep out/],
   [{ trace: 'nowhere/a.json' }, /'nowhere\/a.json' cannot be written .*: name another file with --trace/],
   [{ json: 'multigoal' }, /--json would write a file 'multigoal': name the environment before it/],
+  [{ json: 'src' }, /'src' cannot be written \(it is no file\)/],
+  [{ json: 'a.json', trace: './a.json' }, /--json and --trace name the same file '.\/a.json'/],
   [{ json: 'nowhere/a.json' }, /'nowhere\/a.json' cannot be written .*: name another file with --json/],
 ])('softq profile with %o is refused', async (flags, sentence) => {
   const refused = profileAction('multigoal', { sweep: [], ...flags });

@@ -86,6 +86,8 @@ describe('resolveConfig', () => {
       { proposal: 'mixture', valueParticles: 7 },
       /--value-particles must be even with --proposal mixture, not 7/,
     ],
+    [{ updatesPerStep: 1001 }, /--updates-per-step must be at most 1000, not 1001/],
+    [{ temperature: Infinity }, /^--temperature must be finite, not Infinity\.$/],
     [{ critics: 0 }, /--critics must be at least 1/],
     [{ ensemble: 'max' }, /--ensemble must be one of mean, min, not max\./],
     [{ finalLearningRateShare: 0 }, /--final-learning-rate-share must be greater than 0/],
