@@ -22,54 +22,56 @@ const ISOLATED = {
  * @throws UsageError where the browser has no adapter.
  */
 export async function chromiumRuntime(): Promise<Runtime> {
-  const outDir = await mkdtemp(join(tmpdir(), 'softq-bench-'));
-  const config = { configFile: false as const, root: PAGE, logLevel: 'error' as const };
-  // TensorFlow.js starts its threads from the text of one of its functions, which minifying would break.
-  await build({
-    ...config,
-    base: './',
-    build: { outDir, target: 'esnext', minify: false, chunkSizeWarningLimit: 1e6 },
-  });
-  const server = await preview({
-    ...config,
-    build: { outDir },
-    preview: { host: '127.0.0.1', port: 0, headers: ISOLATED },
-  });
-  const files = chromiumFiles() === null ? null : await unpackChromium();
-  const browserServer = await chromium.launchServer({
-    args: [...CHROMIUM_FLAGS],
-    ...(files && { executablePath: files.executablePath, env: { ...process.env, ...files.env } }),
-  });
-  const browser = await chromium.connect(browserServer.wsEndpoint());
+  const opened: (() => Promise<unknown>)[] = [];
   const close = async () => {
-    await browser.close();
-    await browserServer.close();
-    await server.close();
-    await rm(outDir, { recursive: true, force: true });
+    for (const end of opened.reverse()) await end();
   };
-  const page = await browser.newPage();
-  if (process.platform === 'linux') {
-    await page.exposeFunction('browserSeconds', () => treeSeconds(browserServer.process().pid!));
-  }
-  const { port } = server.httpServer.address() as { port: number };
-  await page.goto(`http://127.0.0.1:${port}/`);
-  await page.waitForFunction(() => 'bench' in window);
-  const runtime = `Chromium ${browser.version()}`;
-  const adapter = await page.evaluate((name) => window.bench.open(name), runtime);
-  if (adapter === null) {
-    await close();
-    throw new UsageError('Chromium gave no WebGPU adapter; `npm test` says more about it.');
-  }
-  return {
-    adapter,
-    runtime,
-    run: async (name) => {
+  try {
+    const outDir = await mkdtemp(join(tmpdir(), 'softq-bench-'));
+    opened.push(() => rm(outDir, { recursive: true, force: true }));
+    const config = { configFile: false as const, root: PAGE, logLevel: 'error' as const };
+    // TensorFlow.js starts its threads from the text of one of its functions, which minifying would break.
+    await build({
+      ...config,
+      base: './',
+      build: { outDir, target: 'esnext', minify: false, chunkSizeWarningLimit: 1e6 },
+    });
+    const server = await preview({
+      ...config,
+      build: { outDir },
+      preview: { host: '127.0.0.1', port: 0, headers: ISOLATED },
+    });
+    opened.push(() => server.close());
+    const files = chromiumFiles() === null ? null : await unpackChromium();
+    const browserServer = await chromium.launchServer({
+      args: [...CHROMIUM_FLAGS],
+      ...(files && { executablePath: files.executablePath, env: { ...process.env, ...files.env } }),
+    });
+    opened.push(() => browserServer.close());
+    const browser = await chromium.connect(browserServer.wsEndpoint());
+    opened.push(() => browser.close());
+    const page = await browser.newPage();
+    if (process.platform === 'linux') {
+      await page.exposeFunction('browserSeconds', () => treeSeconds(browserServer.process().pid!));
+    }
+    const { port } = server.httpServer.address() as { port: number };
+    await page.goto(`http://127.0.0.1:${port}/`);
+    await page.waitForFunction(() => 'bench' in window);
+    const runtime = `Chromium ${browser.version()}`;
+    const adapter = await page.evaluate((name) => window.bench.open(name), runtime);
+    if (adapter === null) {
+      throw new UsageError('Chromium gave no WebGPU adapter; `npm test` says more about it.');
+    }
+    const run = async (name: string) => {
       const answer = await page.evaluate((one) => window.bench.run(one), name);
       if ('disagreement' in answer) throw new Disagreement(answer.disagreement);
       return answer.rows;
-    },
-    close,
-  };
+    };
+    return { adapter, runtime, run, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** CPU seconds that a process and all below it have used so far. */

@@ -184,7 +184,7 @@ export class SoftqUpdater implements Updater {
   }
 
   dispose(): void {
-    // The tensors go with the device.
+    // The tensors go with the scope of the benchmark.
   }
 }
 

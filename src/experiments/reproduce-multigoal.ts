@@ -1,7 +1,7 @@
 import { DIAGONAL, multigoal, MULTIGOAL_PROBES } from '../envs/multigoal.ts';
 import type { MultigoalOptimum } from '../exact/multigoal-optimum.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { comparison } from '../report/comparison.ts';
+import type { ComparisonData } from '../report/comparison.ts';
 import { resolveConfig, type Config } from '../train/config.ts';
 import { Evaluator, type Evaluation } from '../train/evaluator.ts';
 import type { GroundTruth } from '../train/ground-truth.ts';
@@ -242,13 +242,12 @@ export function summariseGoals(rows: readonly ComparisonRow[]): GoalCommitment[]
   );
 }
 
-/** The comparison as a figure, an SVG text. */
-export function drawComparison(
+/** The comparison as `comparison` of the report draws it. */
+export function comparisonData(
   rows: readonly ComparisonRow[],
   floors: ReadonlyMap<number, readonly [number, number]>,
   adapter: string,
-  document: Document,
-): string {
+): ComparisonData {
   const seeds = [...new Set(rows.map(({ seed }) => seed))].sort((a, b) => a - b);
   const labelOf = (name: string) => ARMS.find((arm) => arm.name === name)!.label;
   const panels = [0, DIAGONAL].flatMap((probe, k) =>
@@ -261,30 +260,27 @@ export function drawComparison(
         .map(({ arm, truth }) => ({ learner: labelOf(arm), ...truth.divergence[probe]! })),
     })),
   );
-  return comparison(
-    {
-      title: 'How near each learner comes to the maximum-entropy optimum of the multi-goal task',
-      caption:
-        `Each dot is one run (seeds ${seeds[0]} to ${seeds.at(-1)}, ${adapter}); triangles lie beyond the axis or have no ` +
-        'density. Dashed: the best squashed Gaussian, which no SAC with one Gaussian can pass. All learners share ' +
-        'annealing, warm-up, random environments and actions per state, but for DDPG on its own data. At \u03b1 = 10 ' +
-        'learning rates, targets and numbers of updates are those that each was tuned to; colder, SAC and soft Q differ in ' +
-        "the speed of the target alone, and in soft Q's kernel.",
-      learners: ARMS.map(({ label }) => label),
-      divergences: panels,
-      goals: multigoal.outcomes ?? [],
-      shares: SHOWN_SHARES.flatMap((name) => {
-        const runs = rows.filter((row) => row.arm === name && row.temperature === 10);
-        const bars = (start: Start) => runs.map((row) => ({ seed: row.seed, shares: sharesOf(row, start) }));
-        if (!name.startsWith('ddpg')) {
-          return [{ learner: `${labelOf(name)}, \u03b1 = 10`, runs: bars('noise') }];
-        }
-        return [
-          { learner: labelOf(name), runs: bars('noise') },
-          { learner: `${labelOf(name)}, from (0, 0)`, runs: bars('origin') },
-        ];
-      }),
-    },
-    document,
-  );
+  return {
+    title: 'How near each learner comes to the maximum-entropy optimum of the multi-goal task',
+    caption:
+      `Each dot is one run (seeds ${seeds[0]} to ${seeds.at(-1)}, ${adapter}); triangles lie beyond the axis or have no ` +
+      'density. Dashed: the best squashed Gaussian, which no SAC with one Gaussian can pass. All learners share ' +
+      'annealing, warm-up, random environments and actions per state, but for DDPG on its own data. At \u03b1 = 10 ' +
+      'learning rates, targets and numbers of updates are those that each was tuned to; colder, SAC and soft Q differ in ' +
+      "the speed of the target alone, and in soft Q's kernel.",
+    learners: ARMS.map(({ label }) => label),
+    divergences: panels,
+    goals: multigoal.outcomes ?? [],
+    shares: SHOWN_SHARES.flatMap((name) => {
+      const runs = rows.filter((row) => row.arm === name && row.temperature === 10);
+      const bars = (start: Start) => runs.map((row) => ({ seed: row.seed, shares: sharesOf(row, start) }));
+      if (!name.startsWith('ddpg')) {
+        return [{ learner: `${labelOf(name)}, \u03b1 = 10`, runs: bars('noise') }];
+      }
+      return [
+        { learner: labelOf(name), runs: bars('noise') },
+        { learner: `${labelOf(name)}, from (0, 0)`, runs: bars('origin') },
+      ];
+    }),
+  };
 }

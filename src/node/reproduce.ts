@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import {
   ARMS,
-  drawComparison,
+  comparisonData,
   runArm,
   summariseComparison,
   summariseGoals,
@@ -17,8 +17,6 @@ import { solveOptimum } from '../experiments/run-optimum.ts';
 import { UsageError } from '../gpu/errors.ts';
 import { DEFAULTS } from '../train/presets.ts';
 import type { AdapterChoice } from './adapter.ts';
-import { createDocument } from './document.ts';
-import { svgToPng } from './png.ts';
 import { requireWritable, writeResults } from './results-file.ts';
 import { table } from './table.ts';
 import { openGpu } from './train.ts';
@@ -99,7 +97,8 @@ export async function reproduceMultigoal({
   }
   await writeResults(out, { adapter, gaussianFloors: Object.fromEntries(floors), rows });
   const asked = rows.filter(({ seed }) => seeds.includes(seed));
-  const svg = drawComparison(asked, floors, adapter, createDocument());
+  const { comparison, createDocument, svgToPng } = await import('./drawing.ts');
+  const svg = comparison(comparisonData(asked, floors, adapter), createDocument());
   const figure = out.replace(/(\.json)?$/, '');
   await writeFile(`${figure}.svg`, svg);
   await writeFile(`${figure}.png`, svgToPng(svg));

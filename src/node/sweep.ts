@@ -3,12 +3,9 @@ import { UsageError } from '../gpu/errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Peak } from '../profile/program-profile.ts';
 import { timePrograms } from '../profile/timing.ts';
-import { costCurves } from '../report/cost-curves.ts';
 import { flagOf, resolveConfig, type Config } from '../train/config.ts';
 import { ALGORITHMS_OF } from '../train/settings.ts';
 import { warmTrainer } from '../train/warm-trainer.ts';
-import { createDocument } from './document.ts';
-import { svgToPng } from './png.ts';
 import { percent, table } from './table.ts';
 
 /** What a setting means on the axis of a figure. */
@@ -179,6 +176,7 @@ export async function drawSweeps(
   adapter: string,
   config: Config,
 ): Promise<void> {
+  const { costCurves, createDocument, svgToPng } = await import('./drawing.ts');
   const alone = sweeps.length === 1 ? [sweeps[0]!.setting] : [];
   const svg = costCurves(
     {

@@ -1,10 +1,8 @@
-import { drawFigure1 } from '../experiments/figure1.ts';
 import { hoverWarning } from '../exact/hover-warning.ts';
 import type { Optimum } from '../exact/optimum.ts';
 import { measureAgainst } from '../experiments/ground-truth.ts';
 import { optimumForFigure, solveOptimum } from '../experiments/run-optimum.ts';
 import { Gpu, mebibytes } from '../gpu/gpu.ts';
-import { learningCurves } from '../report/learning-curves.ts';
 import type { Refinement } from '../rl/refined-policy.ts';
 import type { Config } from '../train/config.ts';
 import { Evaluator, type Evaluation, type Learned } from '../train/evaluator.ts';
@@ -13,9 +11,7 @@ import type { MetricRow } from '../train/metrics.ts';
 import { Trainer, type Progress } from '../train/trainer.ts';
 import { acquireAdapter, parseKernelFamily, type AdapterChoice } from './adapter.ts';
 import { parseAutotune, tuneDenseTile } from './dense-tile.ts';
-import { createDocument } from './document.ts';
 import { listenForInterrupt } from './interrupt.ts';
-import { svgToPng } from './png.ts';
 import { reportProgress } from './progress.ts';
 import { refinementText } from './refinement.ts';
 import { RunFolder } from './run-folder.ts';
@@ -220,6 +216,7 @@ export async function evaluateRun(
   const evaluation = evaluator.summarise(rollouts);
   const name = refinement ? `${folder.name}, ${refinementText(refinement)}` : folder.name;
   const run = { name, config, updates, temperature, rollouts, evaluation, optimum };
+  const { createDocument, drawFigure1, svgToPng } = await import('./drawing.ts');
   const svg = await drawFigure1(evaluator, run, createDocument());
   await folder.writeFile(
     `evaluation${suffix}.json`,
@@ -253,6 +250,7 @@ async function drawLearningCurves(folder: RunFolder, rows: readonly MetricRow[])
     rows: rows.map(({ updates, values }) => ({ updates, ...values })),
     metrics: CURVES.filter(({ key }) => rows.some(({ values }) => Number.isFinite(values[key]))),
   };
+  const { createDocument, learningCurves, svgToPng } = await import('./drawing.ts');
   const svg = learningCurves(data, createDocument());
   await folder.writeFile('learning-curves.svg', svg);
   await folder.writeFile('learning-curves.png', svgToPng(svg));

@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { DIAGONAL } from '../../src/envs/multigoal.ts';
 import {
   ARMS,
+  comparisonData,
   configOf,
-  drawComparison,
   summariseComparison,
   summariseGoals,
   TEMPERATURES,
   type ComparisonRow,
 } from '../../src/experiments/reproduce-multigoal.ts';
+import { comparison } from '../../src/report/comparison.ts';
 
 const page = typeof document === 'undefined' ? parseHTML('<!doctype html><html></html>').document : document;
 const FLOORS = new Map<number, readonly [number, number]>([
@@ -126,7 +127,7 @@ describe('the comparison of learners', () => {
       run('sac', 10, 1, [0.3, 3]),
       run('ddpg', 10, 1, [16, 17], [1, 0, 0, 0]),
     ];
-    const svg = drawComparison(rows, FLOORS, 'an adapter', page);
+    const svg = comparison(comparisonData(rows, FLOORS, 'an adapter'), page);
     const { document } = parseHTML(`<!doctype html><html><body>${svg}</body></html>`);
     const count = (selector: string) => document.querySelectorAll(selector).length;
     expect(count('.divergence')).toBe(6);
