@@ -55,7 +55,8 @@ async function main(argv: readonly string[]): Promise<void> {
     }
   } finally {
     // What was measured before a failure counts.
-    console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'times as fast', 'spread']));
+    if (rows.length > 0)
+      console.log(table(rows.map(cells), ['', 'ours', 'peer', 'unit', 'times as fast', 'spread']));
     await runtime.close();
   }
   const wrong = gate === true ? belowGate(runtime.adapter, rows) : [];

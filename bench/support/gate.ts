@@ -2,7 +2,8 @@ import type { Row } from './measure.ts';
 
 /**
  * The least ratios that a change may bring, by a word of the adapter's name and by benchmark: some half of what was
- * measured on a busy machine (docs/performance.md), because ratios of one run move by their spread, and a kernel that lost its tile or its lanes loses more.
+ * measured on a busy machine (docs/performance.md), because ratios of one run move by their spread, and a kernel that
+ * lost its tile or its lanes loses more.
  */
 const LEAST: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   SwiftShader: {
@@ -18,8 +19,8 @@ const LEAST: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 };
 
 /**
- * What is wrong with `rows`, a sentence each: benchmarks whose best ratio, by whichever clock, is below the least, and ones that were to be
- * measured on this adapter and were not. None for adapters of which no least ratios are known.
+ * What is wrong with `rows`, a sentence each: benchmarks whose best ratio, by whichever clock, is below the least, and
+ * ones that were to be measured on this adapter and were not. None for adapters of which no least ratios are known.
  */
 export function belowGate(adapter: string, rows: readonly Row[]): string[] {
   const word = Object.keys(LEAST).find((one) => adapter.toLowerCase().includes(one.toLowerCase()));

@@ -65,8 +65,7 @@ export function gridOfSpacing(gpu: Gpu, world: MultigoalWorld, spacing: number):
   }
   if (reach < LEAST_REACH)
     throw new UsageError(`A grid of spacing ${spacing} is too coarse: take ${1 / LEAST_REACH} or less.`);
-  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-  const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize, MOST_TENSOR_BYTES);
+  const limit = Math.min(gpu.mostTensorBytes, MOST_TENSOR_BYTES);
   if (largestTensorBytes(grid) > limit) {
     const finest = finestWithin(world, limit);
     throw new UsageError(

@@ -148,13 +148,19 @@ export class Gpu {
     if (this.#failure) throw this.#failure;
   }
 
+  /** Bytes of the largest tensor that this adapter allows: it is one buffer, and bound as a whole. */
+  get mostTensorBytes(): number {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    return Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  }
+
   /**
    * A zero-filled tensor.
    * @throws UsageError naming the limit when it is larger than a buffer or binding of this adapter may be.
    */
   tensor(label: string, shape: readonly number[], options: TensorOptions = {}): Tensor {
     const size = elementCount(shape);
-    const limit = Math.min(this.device.limits.maxBufferSize, this.device.limits.maxStorageBufferBindingSize);
+    const limit = this.mostTensorBytes;
     if (size * 4 > limit) {
       throw new UsageError(
         `'${label}' (${shape.join(' x ')}) needs ${mebibytes(size * 4)} MiB in one buffer, but this adapter allows ` +

@@ -41,11 +41,7 @@ const MOST_SPLITS = 32;
 
 /** Whether a pass of `rows` rows has room in one buffer of this adapter. */
 export function fusedFits(gpu: Gpu, mlp: Mlp, rows: number, regions: Regions): boolean {
-  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-  return (
-    4 * elementCount(workspaceShape(mlp, rows, regions)) <=
-    Math.min(maxBufferSize, maxStorageBufferBindingSize)
-  );
+  return 4 * elementCount(workspaceShape(mlp, rows, regions)) <= gpu.mostTensorBytes;
 }
 
 function workspaceShape({ spec, parameters }: Mlp, rows: number, regions: Regions): number[] {

@@ -11,7 +11,7 @@ const BACKWARD = 'nn/lanes/backward.wgsl';
 const INPUT_GRADIENT = 'nn/lanes/input_gradient.wgsl';
 const PARAMETER_GRADIENT = 'nn/lanes/parameter_gradient.wgsl';
 
-/** Lanes of a subgroup that the kernels are written for, rows of each, and rows of numbers that they bind of the first layer. */
+/** Lanes of a subgroup that the kernels are written for, rows of each, and rows of numbers bound of the first layer. */
 const { LANES, ROWS, FIRST_PART_ROWS } = constantsOf(shaderSource('nn/lanes/network.wgsl')) as Record<
   'LANES' | 'ROWS' | 'FIRST_PART_ROWS',
   number
@@ -27,7 +27,6 @@ const WIDEST = 128;
 const MOST_INPUTS = LANES - 1;
 const MOST_OUTPUTS = 4;
 
-const FLOAT_BYTES = 4;
 /** Bits of a word of the ReLUs that were above zero. */
 const WORD = 32;
 
@@ -100,8 +99,7 @@ export class LanesPass extends MlpPass {
 
   protected splitsOf(rows: number): number {
     const { members, size } = this.mlp.parameters;
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.device.limits;
-    const room = Math.min(maxBufferSize, maxStorageBufferBindingSize) / (FLOAT_BYTES * members * size);
+    const room = this.gpu.mostTensorBytes / (4 * members * size);
     return Math.min(Math.ceil(rows / WORKGROUP_ROWS), MOST_SPLITS, Math.max(1, Math.floor(room)));
   }
 

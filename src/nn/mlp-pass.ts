@@ -24,7 +24,10 @@ export interface BackwardOptions {
   readonly rows?: number;
 }
 
-/** dL/dparameters as `splits` partial sums over rows, (R, splits, size), each filled by every `backward`; `Adam` adds them up. */
+/**
+ * dL/dparameters as `splits` partial sums over rows, (R, splits, size); every `backward` fills all of them, `Adam` adds them
+ * up.
+ */
 export interface ParameterGradient {
   readonly tensor: Tensor;
   readonly splits: number;

@@ -98,6 +98,8 @@ export async function profileAction(environment: string, flags: ProfileFlags): P
   const autotune = parseAutotune(flags.autotune);
   const { gpu, name: adapter } = await openGpu(parseAdapterChoice(flags.adapter), flags.kernels);
   process.stderr.write(`softq: profiling ${environment} by ${config.algorithm} on ${adapter}\n`);
+  // All that cannot be is said before the first minute is spent.
+  for (const { configs } of sweeps) for (const one of configs) requireRoom(gpu, one);
   const denseTile = await tuneDenseTile(gpu, adapter, autotune);
   const gflops = await measureRoofline(gpu);
   const copy = await measureCopyBandwidth(gpu);
@@ -142,8 +144,6 @@ async function measure(
   peak: Peak,
 ): Promise<Pick<ProfileReport, 'iteration' | 'sweeps'>> {
   if (sweeps.length === 0) return { iteration: await profileIteration(gpu, config, peak) };
-  // All that cannot be is said before the first minute is spent.
-  for (const { configs } of sweeps) for (const one of configs) requireRoom(gpu, one);
   const results: SweepResult[] = [];
   for (const sweep of sweeps) results.push(await runSweep(gpu, sweep, peak));
   return { sweeps: results };

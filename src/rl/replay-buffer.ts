@@ -55,7 +55,7 @@ export class ReplayBuffer {
     this.observationSize = observationSize;
     this.actionSize = actionSize;
     const record = recordSize(observationSize, actionSize);
-    const limit = Math.min(gpu.device.limits.maxBufferSize, gpu.device.limits.maxStorageBufferBindingSize);
+    const limit = gpu.mostTensorBytes;
     const largest = Math.floor(limit / (4 * record * members));
     if (capacity > largest) {
       throw new UsageError(

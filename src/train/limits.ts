@@ -47,9 +47,9 @@ function rowsPerTransition(config: Config): number {
  * @throws UsageError naming the limit when the widest activation of the acting pass does not fit one binding.
  */
 export function requireRoom(gpu: Gpu, { environments, hidden }: Config): void {
-  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = gpu.device.limits;
+  const { maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = gpu.device.limits;
   const widest = padded(Math.max(...hidden));
-  const byMemory = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / (4 * widest));
+  const byMemory = Math.floor(gpu.mostTensorBytes / (4 * widest));
   // One invocation an environment in the narrowest workgroups that run over environments.
   const most = Math.min(byMemory, 64 * maxComputeWorkgroupsPerDimension);
   if (environments > most) {
