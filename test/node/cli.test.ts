@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +18,8 @@ import { runNode, type ChildResult } from '../support/child.ts';
 const CLI = 'dist/node/cli.js';
 const SMALL =
   '--environments 16 --warmup-transitions 64 --critic-first-updates 10 --batch-size 8 --hidden 8,8 --replay-capacity 500';
+/** Longer than any test lets it run, without a checkpoint on the way: how far it gets is the machine's affair. */
+const ENDLESS = '--updates 1000000 --checkpoint-every 1000000';
 
 const scratch = mkdtempSync(join(tmpdir(), 'softq-cli-'));
 const runs = join(scratch, 'runs');
@@ -80,7 +83,7 @@ describe('softq train', () => {
   test('an interrupted run saves what it has, also when the signal comes twice', async () => {
     const child = spawn(process.execPath, [
       CLI,
-      ...`train multigoal --seed 6 --updates 100000 ${SMALL} --runs ${runs}`.split(' '),
+      ...`train multigoal --seed 6 ${ENDLESS} ${SMALL} --runs ${runs}`.split(' '),
     ]);
     let stdout = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -97,11 +100,11 @@ describe('softq train', () => {
 
   test('a disk that refuses the metrics ends the run with a sentence, after the checkpoint', async () => {
     const folder = join(runs, 'multigoal-default-s8-1');
-    const child = softq(`train multigoal --seed 8 --updates 100000 ${SMALL} --runs ${runs}`);
+    const child = softq(`train multigoal --seed 8 ${ENDLESS} ${SMALL} --runs ${runs}`);
     await vi.waitUntil(() => existsSync(join(folder, 'config.json')), { timeout: 60_000 });
-    // A file that cannot be appended to, as a full disk would have it.
-    rmSync(join(folder, 'metrics.jsonl'), { force: true });
-    mkdirSync(join(folder, 'metrics.jsonl'));
+    // What cannot be appended to, as on a full disk; renamed into place, since the run may write at any moment.
+    symlinkSync(scratch, join(scratch, 'no-file'));
+    renameSync(join(scratch, 'no-file'), join(folder, 'metrics.jsonl'));
     const { code, stderr } = await child;
     expect(code).toBe(2);
     expect(stderr).toMatch(/softq: Reading or writing a file failed \(.*metrics\.jsonl/);
